@@ -1,0 +1,27 @@
+"""Taihang 太行: from raw safety data to evidence and decision.
+
+The names below are loaded when first used, so that `import taihang` stays light.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from taihang.app.inspect import inspect as inspect
+
+__version__ = "0.1.0"
+
+_LAZY = {"inspect": "taihang.app.inspect"}
+__all__ = ["__version__", "inspect"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'taihang' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])
