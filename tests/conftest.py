@@ -1,14 +1,24 @@
-"""What every test may use: the real inputs beside the checkout, and a home of its own."""
+"""What every test may use: the real inputs beside the checkout, programs, and a home of its own.
+
+A test may be skipped for what a machine lacks, and no further: with the data folder beside the
+checkout every real input must be found, and under CI every program and every optional part too.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(os.environ.get("TAIHANG_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+_NO_INPUT = "real input not present"
+_NO_PROGRAM = "not installed"
+_NO_MODULE = "could not import"
+_PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver", "pdftoppm": "poppler-utils"}
 
 
 @pytest.fixture
@@ -18,7 +28,20 @@ def shared() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         path = SHARED / name
         if not path.exists():
-            pytest.skip(f"real input not present: {name} (set TAIHANG_TEST_DATA to the folder that holds it)")
+            pytest.skip(f"{_NO_INPUT}: {name} (set TAIHANG_TEST_DATA to the folder that holds it)")
+        return path
+
+    return find
+
+
+@pytest.fixture
+def program() -> Callable[[str], str]:
+    """Path of a program by its name, or a skip that says which Debian package has it."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            pytest.skip(f"{_NO_PROGRAM}: {name} (sudo apt install {_PACKAGES.get(name, name)})")
         return path
 
     return find
@@ -29,3 +52,30 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's own home or language."""
     monkeypatch.setenv("TAIHANG_HOME", str(tmp_path / ".taihang"))
     monkeypatch.setenv("TAIHANG_LANG", "en")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skip for something that is here to be had is a failure."""
+    report = yield
+    _no_false_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole module that skips itself."""
+    report = yield
+    _no_false_skip(report)
+    return report
+
+
+def _no_false_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.outcome != "skipped" or hasattr(report, "wasxfail") or not isinstance(report.longrepr, tuple):
+        return
+    reason = str(report.longrepr[2])
+    lacks_input = _NO_INPUT in reason and SHARED.is_dir()
+    lacks_tool = (_NO_PROGRAM in reason or _NO_MODULE in reason) and os.environ.get("CI") == "true"
+    if lacks_input or lacks_tool:
+        report.outcome = "failed"
+        report.longrepr = f"{report.longrepr[0]}:{report.longrepr[1]}: may not be skipped here: {reason}"
