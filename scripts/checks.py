@@ -84,7 +84,7 @@ def checks(marked: str, extra: list[str]) -> list[Result]:
         run("format", "ruff", "format", "--check"),
         run("lint", "ruff", "check"),
         run("types", "mypy"),
-        run("layers", "lint-imports"),
+        run("layers", "lint-imports", "--no-cache"),
         run("tests", "python", "-m", "pytest", "-m", marked, *shown, *extra),
     ]
 

@@ -47,9 +47,11 @@ class Message(pydantic.BaseModel):
     values: dict[str, Any] = {}
 
     def in_(self, language: Language | None = None) -> str:
+        """The text in `language`, or in the current one."""
         return text(self.key, language, **self.values)
 
     def both(self) -> Text:
+        """The text in both languages, values filled in."""
         return Text(zh=self.in_("zh"), en=self.in_("en"))
 
 

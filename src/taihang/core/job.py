@@ -31,4 +31,4 @@ class Silent:
     """Progress that nobody watches."""
 
     def update(self, stage: str, done: float, total: float) -> None:
-        return None
+        """Nothing is shown, nothing is stopped."""
