@@ -1,0 +1,203 @@
+"""The folder of a report: every form of it and its evidence, replaced as a whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+from taihang.core import errors, i18n, ids
+from taihang.report import attachments, document, html, json
+
+Format = Literal["html", "json"]
+SUMS = "SHA256SUMS"
+_NAMES = (html.NAME, json.NAME, SUMS)
+_WORK = ".report-"
+_CALLERS_MISTAKE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+    errno.EISDIR,
+    errno.ELOOP,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the parts of a report were written; a form that was not asked for is None."""
+
+    folder: Path
+    sums: Path
+    html: Path | None = None
+    json: Path | None = None
+    evidence: Path | None = None
+
+
+def write(
+    report: document.Report,
+    out_dir: Path,
+    language: i18n.Language,
+    files: Mapping[str, bytes | Path],
+    formats: Sequence[str] = get_args(Format),
+) -> Paths:
+    """Write the report and its files into `out_dir`, and their SHA-256 into `SHA256SUMS`.
+
+    `files` are named `evidence/NAME`. Everything is written below a hidden folder in `out_dir`
+    first, so an earlier report stays whole until the new one is complete on disk.
+    Raises errors.UserError for a folder that cannot be used and for an unknown format,
+    errors.Failure for a full disk or a file that is missing or was changed.
+    """
+    unknown = [name for name in formats if name not in get_args(Format)]
+    if unknown:
+        raise errors.UserError("report:unknown_format", name=unknown[0], known=", ".join(get_args(Format)))
+    held = attachments.Attachments(files)
+    attachments.check(report, held)
+    with _told(out_dir):
+        usable(out_dir)
+        created = not out_dir.exists()
+        out_dir.mkdir(parents=True, exist_ok=True)
+        work = out_dir / f"{_WORK}{os.getpid()}"
+        _clear(out_dir)
+        try:
+            new, old = work / "new", work / "old"
+            new.mkdir(parents=True)
+            old.mkdir()
+            _fill(report, new, language, held, formats)
+            _swap(out_dir, new, old)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            if created:
+                with contextlib.suppress(OSError):
+                    out_dir.rmdir()
+            raise
+        shutil.rmtree(work, ignore_errors=True)
+    return Paths(
+        folder=out_dir,
+        sums=out_dir / SUMS,
+        html=out_dir / html.NAME if "html" in formats else None,
+        json=out_dir / json.NAME if "json" in formats else None,
+        evidence=out_dir / attachments.FOLDER if files else None,
+    )
+
+
+def usable(out_dir: Path) -> None:
+    """Check, before long work starts, that a report may be written to `out_dir`.
+
+    Raises errors.UserError when it is not a folder, or holds a file that a report would replace
+    and that no earlier report wrote.
+    """
+    if out_dir.exists() and not out_dir.is_dir():
+        raise errors.UserError("report:not_a_folder", path=out_dir)
+    ours = _owned(out_dir)
+    for name in _present(out_dir):
+        if name not in ours:
+            raise errors.UserError("report:not_ours", path=out_dir, name=name)
+
+
+def _fill(
+    report: document.Report,
+    folder: Path,
+    language: i18n.Language,
+    files: attachments.Attachments,
+    formats: Sequence[str],
+) -> None:
+    writers: dict[str, Callable[[], Path]] = {
+        "html": lambda: html.write(report, folder, language, files),
+        "json": lambda: json.write(report, folder),
+    }
+    files.save(folder)
+    for name in dict.fromkeys(formats):
+        writers[name]()
+    lines = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        with path.open("rb+") as stream:
+            lines.append(f"{ids.digest_stream(stream)}  {path.relative_to(folder).as_posix()}\n")
+            os.fsync(stream.fileno())
+    with (folder / SUMS).open("w", encoding="utf-8") as out:
+        out.writelines(lines)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _swap(out_dir: Path, new: Path, old: Path) -> None:
+    """Move what is there to `old` and what is in `new` to its place; undo it all when a step fails."""
+    undo: list[tuple[Path, Path]] = []
+    try:
+        for name in _moved(out_dir):
+            (out_dir / name).replace(old / name)
+            undo.append((old / name, out_dir / name))
+        # The sums last: while they are missing or old, `sha256sum -c` tells that a swap was cut off.
+        for name in sorted((p.name for p in new.iterdir()), key=lambda n: (n == SUMS, n)):
+            (new / name).replace(out_dir / name)
+            undo.append((out_dir / name, new / name))
+    except BaseException:
+        for source, target in reversed(undo):
+            source.replace(target)
+        raise
+
+
+def _moved(out_dir: Path) -> list[str]:
+    return [name for name in (*_NAMES, attachments.FOLDER) if (out_dir / name).exists()]
+
+
+def _present(out_dir: Path) -> Iterator[str]:
+    """Names in `out_dir` that a report would take; files of the evidence folder one by one."""
+    for name in _NAMES:
+        if os.path.lexists(out_dir / name):
+            yield name
+    evidence = out_dir / attachments.FOLDER
+    if evidence.is_symlink() or evidence.is_file():
+        yield attachments.FOLDER
+    elif evidence.is_dir():
+        yield from (f"{attachments.FOLDER}/{path.name}" for path in sorted(evidence.iterdir()))
+
+
+def _owned(out_dir: Path) -> frozenset[str]:
+    """What the sums of an earlier report list, and the sums themselves."""
+    try:
+        lines = (out_dir / SUMS).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
+    return frozenset([SUMS, *(line[66:] for line in lines)])
+
+
+def _clear(out_dir: Path) -> None:
+    """Remove what killed writers left; a writer that was cut off while swapping is undone first."""
+    for work in sorted(out_dir.glob(f"{_WORK}*")):
+        pid = work.name.removeprefix(_WORK)
+        if not pid.isdigit() or (int(pid) != os.getpid() and _runs(int(pid))):
+            continue
+        saved = work / "old"
+        for path in sorted(saved.iterdir()) if saved.is_dir() else ():
+            if not os.path.lexists(out_dir / path.name):
+                path.replace(out_dir / path.name)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
+def _told(out_dir: Path) -> Iterator[None]:
+    """Turn what the file system says into one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if error.errno in _CALLERS_MISTAKE:
+            raise errors.UserError("report:not_allowed", path=out_dir, reason=reason) from error
+        raise errors.Failure("report:cannot_write", path=out_dir, reason=reason) from error

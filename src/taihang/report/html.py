@@ -1,0 +1,251 @@
+"""The report as one HTML file that opens offline, without a script, under a strict policy."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import hashlib
+import importlib.resources
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import markupsafe
+
+from taihang.core import errors, i18n, words
+from taihang.core import evidence as proof
+from taihang.core import finding as findings
+from taihang.report import attachments, document, embed, geometry, plain, sections, timeline, view
+
+NAME = "report.html"
+_MOST_ROWS = 500
+_MOST_SPANS = 400
+_MOST_ROW_NUMBERS = 20
+# Before the findings comes what places them; what was not seen follows them.
+_BEFORE = (sections.Facts, timeline.Timeline)
+
+
+def write(
+    report: document.Report,
+    folder: Path,
+    language: i18n.Language,
+    files: attachments.Attachments | None = None,
+) -> Path:
+    """Write `report.html` into `folder`, below `embed.LARGEST_HTML` bytes.
+
+    Pictures and clips are embedded by importance while they fit; the others are linked as
+    `evidence/NAME`. Raises errors.Failure when the text alone is too large, and OSError.
+    """
+    files = files or attachments.Attachments({})
+    page = _Page(report, language, files)
+    room = embed.budget(sum(len(piece.encode()) for piece in page.pieces(frozenset())))
+    if room == 0:
+        raise errors.Failure(
+            "report:too_large", size=plain.size(embed.LARGEST_HTML), limit=plain.size(embed.LARGEST_HTML)
+        )
+    embedded = embed.choose(page.groups, report.sections, files, room)
+    path = folder / NAME
+    with path.open("wb") as out:
+        for piece in page.pieces(embedded):
+            out.write(piece.encode())
+    return path
+
+
+def render(report: document.Report, language: i18n.Language, files: attachments.Attachments | None = None) -> str:
+    """The page as text with nothing embedded."""
+    return "".join(_Page(report, language, files or attachments.Attachments({})).pieces(frozenset()))
+
+
+class _Page:
+    """One report in one language: what the templates may ask for."""
+
+    def __init__(self, report: document.Report, language: i18n.Language, files: attachments.Attachments) -> None:
+        self.report = report
+        self.language = language
+        self.files = files
+        self.groups = view.groups(report)
+        shown = [e for group in self.groups for e in (*group.full, *group.rows)]
+        self._numbers = {entry.id: entry.number for entry in shown}
+        self._media = {name: files.kind(name) for name in files}
+
+    def pieces(self, embedded: frozenset[str]) -> Any:
+        """The page in pieces; a piece may be one embedded file."""
+        listed = sum(len(g.rows) for g in self.groups)
+        full = sum(len(g.full) for g in self.groups)
+        style = _resource("report.css")
+        free = [s for s in self.report.sections if not (isinstance(s, sections.Table) and s.finding is not None)]
+        return (
+            _environment(self)
+            .get_template("report.html.j2")
+            .generate(
+                report=self.report,
+                language=self.language,
+                created=f"{self.report.created:%Y-%m-%d %H:%M:%S %Z}",
+                css=markupsafe.Markup(style),  # noqa: S704 our own file, no value of a report in it
+                policy=_policy(style),
+                tally=view.tally(self.report),
+                groups=self.groups,
+                anchors=_anchors(self.groups),
+                full=full,
+                listed=listed,
+                hidden=len(self.report.findings) - full - listed,
+                before=[s for s in free if isinstance(s, _BEFORE)],
+                after=[s for s in free if not isinstance(s, _BEFORE)],
+                pixels=_covers_pixels(self.report),
+                embedded=embedded,
+                source=lambda name: embed.data_uri(name, self.files) if name in embedded else name,
+                most_rows=_MOST_ROWS,
+                most_spans=_MOST_SPANS,
+            )
+        )
+
+    def say(self, text: i18n.Text) -> str:
+        return plain.short(text.in_(self.language), self.language, 4 * plain.LONGEST)
+
+    def value(self, value: i18n.Text | words.Scalar) -> str:
+        return self.say(value) if isinstance(value, i18n.Text) else plain.scalar(value, self.language)
+
+    def t(self, key: str, **values: Any) -> str:
+        return i18n.text(f"report:{key}", self.language, **values)
+
+    def core(self, key: str) -> str:
+        return i18n.text(f"core:{key}", self.language)
+
+    def level_name(self, level: words.Level) -> str:
+        return self.core(f"level.{level}")
+
+    def draw(self, chart: timeline.Timeline) -> geometry.Drawing:
+        return geometry.draw(chart, self.language, self._numbers)
+
+    def spans(self, chart: timeline.Timeline) -> list[tuple[float, float, str, str]]:
+        """Every span and named mark in order of time: start, end, lane, label."""
+        found = [
+            (s.start_s, s.end_s, self.say(lane.label), self.say(s.label) if s.label else "")
+            for lane in chart.lanes
+            for s in lane.spans
+        ]
+        found += [
+            (m.time_s, m.time_s, self.say(lane.label), self.say(m.label))
+            for lane in chart.lanes
+            for m in lane.marks
+            if m.label
+        ]
+        return sorted(found, key=lambda one: one[:3])
+
+    def boxes(self, frame: proof.Frame) -> str:
+        """What is marked on a frame: labels with how often each. Raw scores are never shown."""
+        none = self.t("frame.unlabelled")
+        marked = [one.label for one in frame.boxes] + [one.label for one in frame.outlines]
+        labels = collections.Counter(plain.short(label, self.language, 60) or none for label in marked)
+        listed = [f"{label} ×{count}" if count > 1 else label for label, count in labels.most_common(8)]
+        return ("、" if self.language == "zh" else ", ").join(listed) + (" …" if len(labels) > 8 else "")
+
+    def confidence(self, confidence: findings.Confidence) -> str:
+        if confidence.value is None:
+            return self.core("confidence.none")
+        return self.t("finding.calibrated", value=f"{confidence.value:.2f}", method=confidence.method)
+
+    def makers(self, found: findings.Finding) -> str:
+        """Who produced the evidence of a finding, each once."""
+        seen = {(p.name, p.version): None for e in found.evidence for p in e.produced_by}
+        return plain.short(", ".join(f"{name} {version}" for name, version in seen), self.language)
+
+    def rownumbers(self, rows: proof.Rows) -> str:
+        listed = ", ".join(str(n) for n in rows.rows[:_MOST_ROW_NUMBERS])
+        return self.t("rows.more", rows=listed) if rows.total > _MOST_ROW_NUMBERS else listed
+
+    def unitname(self, unit: str) -> str:
+        known = {"s": "seconds", "frames": "frames", "rows": "rows"}
+        return self.t(f"coverage.{known[unit]}") if unit in known else plain.short(unit, self.language, 40)
+
+
+def _environment(page: _Page) -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        finalize=_finalize,
+    )
+    made.filters |= {
+        "say": page.say,
+        "value": page.value,
+        "size": plain.size,
+        "chinese": plain.is_chinese,
+        "amount": _amount,
+        "multiline": lambda text: "\n".join(plain.short(line, page.language) for line in text.split("\n")),
+    }
+    names: Mapping[str, Callable[..., Any]] = {
+        "t": page.t,
+        "core": page.core,
+        "level_name": page.level_name,
+        "draw": page.draw,
+        "spans": page.spans,
+        "boxes": page.boxes,
+        "confidence": page.confidence,
+        "makers": page.makers,
+        "rownumbers": page.rownumbers,
+        "unitname": page.unitname,
+        "media": lambda name: page._media.get(name, "other"),
+        "filesize": lambda name: plain.size(page.files.size(name)) if name in page.files else "–",
+        "clock": plain.clock,
+        "span": plain.span,
+        "share": plain.share,
+        "length": lambda place: plain.number(round(place.end_s - place.start_s, 1)),
+        "percent": lambda part, total: round(100 * min(part, total) / total, 2) if total > 0 else 0,
+        "numeric": _numeric,
+    }
+    made.globals |= names
+    return made
+
+
+def _finalize(value: Any) -> Any:
+    """Every value that a template prints passes here: no control or override character gets out."""
+    if isinstance(value, str) and not isinstance(value, markupsafe.Markup):
+        # A data URI is ours and long; it holds ASCII only.
+        return value if value.startswith("data:") and value.isascii() else plain.clean(value)
+    return value
+
+
+def _resource(name: str) -> str:
+    return (importlib.resources.files("taihang.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str) -> str:
+    """The content security policy: no script, no request; media from this file or beside it."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    return (
+        "default-src 'none'; img-src data: 'self'; media-src data: 'self'; "
+        f"style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _anchors(groups: tuple[view.Group, ...]) -> list[str]:
+    """The anchor of the first group of each level, and of the first with too little evidence."""
+    seen: set[str] = set()
+    anchors = []
+    for group in groups:
+        name = "insufficient" if group.verdict == "insufficient" else f"level-{group.level}"
+        anchors.append("" if name in seen else name)
+        seen.add(name)
+    return anchors
+
+
+def _covers_pixels(report: document.Report) -> bool:
+    return any(
+        digest.covers == "pixels"
+        for found in report.findings
+        for one in found.evidence
+        if isinstance(one, (proof.Frame, proof.Span))
+        for digest in one.digests
+    )
+
+
+def _amount(value: float) -> str:
+    return plain.number(round(value, 1))
+
+
+def _numeric(table: sections.Table, column: int) -> bool:
+    cells = [row[column] for row in table.rows if row[column] is not None]
+    return bool(cells) and all(isinstance(c, (int, float)) and not isinstance(c, bool) for c in cells)

@@ -1,0 +1,111 @@
+"""The reading order of findings: numbered, grouped by rule, and cut where a reader stops reading."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+from collections.abc import Mapping
+
+from taihang.core import evidence as proof
+from taihang.core import finding as findings
+from taihang.core import rule as rules
+from taihang.core import words
+from taihang.report import document, sections
+
+# A court file of more pages is not read; everything is in the JSON, and the report says so.
+MOST_CARDS = 120
+MOST_CARDS_A_GROUP = 20
+MOST_ROWS = 1000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """A finding with its number in the report and its sampled rows."""
+
+    number: int
+    id: str
+    finding: findings.Finding
+    tables: tuple[sections.Table, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[proof.Frame, ...]:
+        """Frames, in the order of the evidence."""
+        return tuple(e for e in self.finding.evidence if isinstance(e, proof.Frame))
+
+    @property
+    def clips(self) -> tuple[proof.Span, ...]:
+        """Time spans, in the order of the evidence."""
+        return tuple(e for e in self.finding.evidence if isinstance(e, proof.Span))
+
+    @property
+    def others(self) -> tuple[proof.Rows | proof.Clause | proof.Entry, ...]:
+        """Evidence that is read and not looked at."""
+        return tuple(e for e in self.finding.evidence if not isinstance(e, (proof.Frame, proof.Span)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Group:
+    """Findings of one rule, verdict and level: some in full, some as rows, the rest only counted."""
+
+    rule: rules.RuleRef
+    verdict: findings.Verdict
+    level: words.Level
+    total: int
+    full: tuple[Entry, ...]
+    rows: tuple[Entry, ...]
+
+    @property
+    def hidden(self) -> int:
+        """How many are in the JSON only."""
+        return self.total - len(self.full) - len(self.rows)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tally:
+    """The verdict at one glance."""
+
+    violated: Mapping[words.Level, int]
+    insufficient: int
+    rules_not_judged: int
+    spans_not_judged: int
+
+    @property
+    def total(self) -> int:
+        """Violations of every level."""
+        return sum(self.violated.values())
+
+
+def tally(report: document.Report) -> Tally:
+    """Counts by level, of insufficient evidence, and of what was not judged."""
+    counts = collections.Counter(f.level for f in report.findings if f.verdict == "violated")
+    subjects = collections.Counter(n.subject for n in report.not_judged)
+    return Tally(
+        violated={level: counts[level] for level in words.Level},
+        insufficient=sum(f.verdict == "insufficient" for f in report.findings),
+        rules_not_judged=subjects["rule"],
+        spans_not_judged=subjects["span"],
+    )
+
+
+def groups(
+    report: document.Report, cards: int = MOST_CARDS, cards_a_group: int = MOST_CARDS_A_GROUP, rows: int = MOST_ROWS
+) -> tuple[Group, ...]:
+    """Findings in the report's order, which is also the order of importance."""
+    tables = collections.defaultdict(list)
+    for section in report.sections:
+        if isinstance(section, sections.Table) and section.finding is not None:
+            tables[section.finding].append(section)
+    entries = [Entry(i, f.id, f, tuple(tables[f.id])) for i, f in enumerate(report.findings, 1)]
+    result = []
+    for (verdict, level, _), members in itertools.groupby(entries, _group_key):
+        listed = list(members)
+        full = listed[: min(cards, cards_a_group)]
+        short = listed[len(full) : len(full) + rows]
+        cards, rows = cards - len(full), rows - len(short)
+        result.append(Group(listed[0].finding.rule, verdict, level, len(listed), tuple(full), tuple(short)))
+    return tuple(result)
+
+
+def _group_key(entry: Entry) -> tuple[findings.Verdict, words.Level, str]:
+    return entry.finding.verdict, entry.finding.level, entry.finding.rule.model_dump_json()
