@@ -1,0 +1,1 @@
+"""Video files: what they are, their packets, key frames, motion vectors, frames, clips, telemetry. All through PyAV."""
