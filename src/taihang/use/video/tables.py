@@ -11,7 +11,7 @@ zone_occupancy    zone        zone_kind, people, registration_error_px
 movement          track       label, speed (body heights per second), height_px
 protection        track       helmet, vest, self_rescuer (true, false, or null: cannot be told)
 camera            —           state, luma, sharpness, dark, covered, blurred
-equipment         zone        running, motion
+zone_motion       zone        zone_kind, motion (grey values), moving, change (start, stop or null)
 ================  ==========  =====================================================================
 """
 
@@ -50,7 +50,15 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("blurred", pa.bool_()),
         ]
     ),
-    "equipment": pa.schema([("zone", pa.string()), ("running", pa.bool_()), ("motion", pa.float64())]),
+    "zone_motion": pa.schema(
+        [
+            ("zone", pa.string()),
+            ("zone_kind", pa.string()),
+            ("motion", pa.float64()),
+            ("moving", pa.bool_()),
+            ("change", pa.string()),
+        ]
+    ),
 }
 KEYS: dict[str, tuple[str, ...]] = {
     "people": (),
@@ -58,7 +66,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "movement": ("track",),
     "protection": ("track",),
     "camera": (),
-    "equipment": ("zone",),
+    "zone_motion": ("zone",),
 }
 _SPAN = [("start_s", pa.float64()), ("end_s", pa.float64()), ("observed", pa.bool_())]
 

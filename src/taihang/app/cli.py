@@ -1,0 +1,167 @@
+"""The command line: one verb a function, thin over `taihang.app` and the domains.
+
+Imports of everything heavy stand inside the verbs, so that `--help` answers at once.
+"""
+
+# ruff: noqa: PLC0415, PLR0917 - verbs import late on purpose, and have as many options as they have
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Literal, NoReturn
+
+import typer
+
+import taihang
+from taihang.core import errors, i18n
+
+
+def _language_first() -> None:
+    """Help texts are made when the verbs are declared: find --lang before anything else."""
+    words = sys.argv[1:]
+    for i, word in enumerate(words):
+        value = (
+            word[7:] if word.startswith("--lang=") else words[i + 1] if word == "--lang" and i + 1 < len(words) else ""
+        )
+        if value in i18n.LANGUAGES:
+            i18n.use(value)
+
+
+_language_first()
+
+
+def _t(key: str) -> str:
+    return i18n.text(f"app:{key}")
+
+
+app = typer.Typer(
+    name="taihang",
+    help=_t("help.taihang"),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+Lang = Annotated[i18n.Language | None, typer.Option("--lang", help=_t("help.lang"))]
+Level = Literal["red", "orange", "yellow", "blue", "info"]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help=_t("help.debug"))] = False,
+    version: Annotated[bool, typer.Option("--version", help=_t("help.version"), is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"taihang {taihang.__version__}")
+        raise typer.Exit
+    _state["debug"] = debug
+
+
+_state = {"debug": False}
+
+
+@app.command("inspect", help=_t("help.inspect"))
+def _inspect(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help=_t("help.video"))],
+    out: Annotated[Path, typer.Option("--out", help=_t("help.out"))],
+    rules: Annotated[str | None, typer.Option("--rules", help=_t("help.rules"))] = None,
+    zones: Annotated[Path | None, typer.Option("--zones", help=_t("help.zones"))] = None,
+    detector: Annotated[str, typer.Option("--detector", help=_t("help.detector"))] = "builtin",
+    budget: Annotated[str, typer.Option("--budget", help=_t("help.budget"))] = "2%",
+    fail_on: Annotated[Level | None, typer.Option("--fail-on", help=_t("help.fail_on"))] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import inspect, terminal
+
+    with terminal.Progress() as progress:
+        done = inspect.inspect(
+            *videos,
+            rules=rules,
+            zones=zones,
+            detector=detector,
+            budget=inspect.share(budget),
+            fail_on=fail_on,
+            lang=lang,
+            out=out,
+            progress=progress,
+        )
+    terminal.summary(done)
+    raise typer.Exit(done.exit_code)
+
+
+@app.command("sample", help=_t("help.sample"))
+def _sample(
+    out: Annotated[Path, typer.Argument(metavar="FILE.mp4", help=_t("help.sample_file"))],
+    camera: Annotated[Literal["fixed", "worn"], typer.Option("--camera", help=_t("help.camera"))] = "fixed",
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help=_t("help.seed"))] = 0,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import sample, terminal
+
+    terminal.made(sample.sample(out, camera=camera, seed=seed))
+
+
+@app.command("zones", help=_t("help.zones_verb"))
+def _zones(
+    video: Annotated[Path, typer.Argument(metavar="VIDEO", help=_t("help.video"))],
+    out: Annotated[Path, typer.Option("--out", help=_t("help.zones_out"))],
+    at: Annotated[float, typer.Option("--at", min=0, help=_t("help.at"))] = 0.0,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import sketch, terminal
+
+    terminal.made(sketch.sketch(video, out, at_s=at))
+
+
+@app.command("rules", help=_t("help.rules_verb"))
+def _rules(
+    rulebook: Annotated[str | None, typer.Argument(metavar="RULEBOOK", help=_t("help.rulebook"))] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import books, terminal
+
+    terminal.books(books.shipped() if rulebook is None else [books.checked(rulebook)])
+
+
+@app.command("schema", help=_t("help.schema"))
+def _schema(
+    what: Annotated[Literal["report", "rulebook"], typer.Argument(help=_t("help.schema_what"))],
+) -> None:
+    from taihang.app import books
+
+    typer.echo(books.schema(what))
+
+
+def main() -> NoReturn:
+    """Run the command line: every error is one line, and the exit code is its kind's."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = app(standalone_mode=False) or 0
+    except (typer.Abort, KeyboardInterrupt):
+        code = _say(errors.Cancelled("core:cancelled"))
+    except typer.TyperException as error:
+        code = _say(errors.UserError("app:usage", reason=error.format_message()))
+    except errors.TaihangError as error:
+        if _state["debug"]:
+            raise
+        code = _say(error)
+    except MemoryError:
+        code = _say(errors.Failure("app:memory"))
+    except Exception as error:  # the last line of defence: a defect is one line too, unless --debug
+        if _state["debug"]:
+            raise
+        code = _say(errors.Failure("app:defect", kind=type(error).__name__, reason=str(error)))
+    sys.exit(int(code))
+
+
+def _say(error: errors.TaihangError) -> int:
+    typer.echo(str(error), err=True)
+    return error.exit_code
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

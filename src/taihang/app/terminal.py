@@ -1,0 +1,120 @@
+"""Terminal: progress with time left, and what was found, in the reader's language."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import rich.console
+import rich.progress
+import rich.text
+
+from taihang.core import i18n, words
+
+if TYPE_CHECKING:
+    from taihang.app import books as shelf
+    from taihang.app import inspect
+
+_SLOW_S = 15.0  # where nobody watches live (a log file), a line so often
+
+
+class Progress:
+    """Shows stages on a terminal as bars with time left, elsewhere as a line now and then."""
+
+    def __init__(self) -> None:
+        self._console = rich.console.Console(stderr=True)
+        self._bars = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.TaskProgressColumn(),
+            rich.progress.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            console=self._console,
+        )
+        self._tasks: dict[str, rich.progress.TaskID] = {}
+        self._spoke = time.monotonic()
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal:
+            self._bars.stop()
+
+    def update(self, stage: str, done: float, total: float) -> None:
+        """Show how far a stage is; `stage` is a catalogue key."""
+        if not self._console.is_terminal:
+            self._say(stage, done, total)
+            return
+        task = self._tasks.get(stage)
+        if task is None or (done == 0 and self._bars.tasks[task].finished):
+            self._tasks[stage] = task = self._bars.add_task(i18n.text(stage), total=max(total, 1e-9))
+        self._bars.update(task, completed=min(done, total) if total else 1e-9, total=max(total, 1e-9))
+
+    def _say(self, stage: str, done: float, total: float) -> None:
+        now = time.monotonic()
+        if now - self._spoke >= _SLOW_S:
+            self._spoke = now
+            share = 100 * done / total if total else 100
+            print(f"{i18n.text(stage)} {share:.0f}%", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def summary(done: inspect.Inspection) -> None:
+    """What was found, what was not judged, where the report is, and what it cost."""
+    for one in done.videos:
+        report = one.report
+        if report.synthetic:
+            _line("app:summary.synthetic")
+        found = [f for f in report.findings if f.verdict == "violated"]
+        doubtful = [f for f in report.findings if f.verdict == "insufficient"]
+        _line("app:summary.found", video=report.asset.name, count=len(found))
+        for level in words.Level:
+            for title, times in _grouped([f for f in found if f.level is level]):
+                mark = i18n.text(f"core:level.{level.value}")
+                _line("app:summary.finding", level=mark, title=title, count=len(times), times=_times(times))
+        if doubtful:
+            titles = "; ".join(sorted({f.rule.title.in_() for f in doubtful}))
+            _line("app:summary.insufficient", count=len(doubtful), titles=titles)
+        for unjudged in report.not_judged:
+            if unjudged.subject == "rule" and unjudged.title:
+                _line("app:summary.not_judged", title=unjudged.title.in_(), reason=unjudged.reason.in_())
+        looked = f"{100 * one.looked / max(one.frames, 1):.1f}"
+        _line("app:summary.looked", looked=one.looked, frames=one.frames, share=looked)
+        ratio = f"{one.took_s / one.duration_s:.2f}" if one.duration_s else "–"
+        _line("app:summary.took", took=f"{one.took_s:.1f}", duration=f"{one.duration_s:.1f}", ratio=ratio)
+        _line("app:summary.report", path=one.page)
+
+
+def _grouped(found: Iterable[object]) -> list[tuple[str, list[float]]]:
+    groups: dict[str, list[float]] = {}
+    for one in found:
+        groups.setdefault(one.rule.title.in_(), []).append(one.place.start_s or 0.0)  # type: ignore[attr-defined]
+    return [(title, sorted(times)) for title, times in sorted(groups.items())]
+
+
+def _times(times: list[float]) -> str:
+    shown = ", ".join(f"{int(t // 60)}:{t % 60:04.1f}" for t in times[:5])
+    return shown + (" …" if len(times) > 5 else "")
+
+
+def made(files: Iterable[Path]) -> None:
+    """The files that were written, one a line."""
+    for path in files:
+        _line("app:made", path=path)
+
+
+def books(found: Iterable[shelf.Book]) -> None:
+    """Rulebooks: id, version, title, how many rules."""
+    for book in found:
+        _line("app:book", id=book.id, version=book.version, title=book.title.in_(), rules=book.rules)
+
+
+def _line(key: str, **values: object) -> None:
+    print(i18n.text(key, None, **values))  # noqa: T201

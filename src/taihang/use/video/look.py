@@ -1,0 +1,118 @@
+"""Look: hand chosen frames to the detector, in steps that are kept, so that looking resumes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from taihang.core import ids, job, words
+from taihang.engines import stages
+from taihang.engines.media import frame as picture
+from taihang.engines.media import frames as decoding
+from taihang.engines.predict import predictor as predict
+from taihang.engines.predict import scene as scenes
+from taihang.use.video import register
+
+FRAMES = pa.schema(
+    [
+        ("number", pa.int32()),
+        ("time_s", pa.float64()),
+        ("pts", pa.int64()),
+        ("damaged", pa.bool_()),
+        ("error_px", pa.float64()),  # of the zones' registration; null where they could not be placed
+        ("matrix", pa.list_(pa.float64(), 9)),
+        ("shown", pa.bool_()),  # False: the frame could not be decoded
+    ]
+)
+_STEP = 24  # frames a kept step: at most so many are looked at again after a kill
+_BATCH_PIXELS = 16_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Eyes:
+    """What looks: the detector, what is known of the scene, and the frame the zones were drawn on."""
+
+    path: Path
+    video: words.Sha256
+    packets: pa.Table
+    predictor: predict.Predictor
+    scene: scenes.Scene
+    reference: npt.NDArray[np.uint8] | None
+    store: stages.Stages
+    progress: job.Progress
+
+    def key(self) -> dict[str, str]:
+        """Everything, apart from the frames, that decides what is seen."""
+        pictures = [self.scene.background, self.reference]
+        return {
+            "video": self.video,
+            "predictor": self.predictor.version,
+            "scene": self.scene.camera,
+            "pictures": ids.digest_json([None if p is None else ids.digest(p.tobytes()) for p in pictures]),
+            "code": stages.code_version("taihang.engines.media", "taihang.engines.predict", __name__),
+        }
+
+
+def look(eyes: Eyes, numbers: Sequence[int], stage: str = "use.video:stage.detect") -> tuple[pa.Table, pa.Table]:
+    """What the detector sees in frames `numbers`: (frames of schema FRAMES, detections), by number.
+
+    Frames that cannot be decoded have a row with `shown` false and no detections.
+    """
+    wanted = sorted(set(numbers))
+    frames, found = [FRAMES.empty_table()], [predict.DETECTIONS.empty_table()]
+    key = eyes.key()
+    finder = register.Reference(eyes.reference) if eyes.reference is not None else None
+    eyes.progress.update(stage, 0, len(wanted))
+    for start in range(0, len(wanted), _STEP):
+        part = wanted[start : start + _STEP]
+        make = functools.partial(_step, eyes, part, finder)
+        step = eyes.store.tables("look", {**key, "numbers": part}, make)
+        frames.append(step["frames"])
+        found.append(step["detections"])
+        eyes.progress.update(stage, min(start + _STEP, len(wanted)), len(wanted))
+    return pa.concat_tables(frames).combine_chunks(), pa.concat_tables(found).combine_chunks()
+
+
+def _step(eyes: Eyes, numbers: Sequence[int], finder: register.Reference | None) -> stages.Tables:
+    rows: dict[int, dict[str, object]] = {n: {"number": n, "shown": False} for n in numbers}
+    times = dict(zip(eyes.packets["number"].to_pylist(), eyes.packets["time_s"].to_pylist(), strict=True))
+    found = [predict.DETECTIONS.empty_table()]
+    for batch in _batches(decoding.frames(eyes.path, numbers, eyes.packets, motion=True)):
+        found.append(eyes.predictor.predict(batch, eyes.scene))
+        for frame in batch:
+            rows[frame.number] |= {
+                "pts": frame.pts,
+                "damaged": frame.damaged,
+                "shown": True,
+                **_placed(finder, frame.image),
+            }
+    for number, row in rows.items():
+        row["time_s"] = times[number]
+    table = pa.Table.from_pylist(list(rows.values()), schema=FRAMES)
+    return {"frames": table, "detections": pa.concat_tables(found).combine_chunks()}
+
+
+def _batches(frames: Iterator[picture.Frame]) -> Iterator[list[picture.Frame]]:
+    """Frames by the few, so that large pictures do not fill the memory."""
+    batch: list[picture.Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        height, width = frame.image.shape[:2]
+        if len(batch) * height * width >= _BATCH_PIXELS or len(batch) >= _STEP:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _placed(finder: register.Reference | None, image: npt.NDArray[np.uint8]) -> dict[str, object]:
+    found = finder.find(image) if finder else None
+    if found is None:
+        return {"error_px": None, "matrix": None}
+    return {"error_px": found.error_px, "matrix": found.matrix.ravel().tolist()}
