@@ -46,7 +46,7 @@ def _blanks(template: str) -> set[str]:
 
 
 def _named(node: ast.AST) -> str | None:
-    """The key that a node spells out. A package of ours without a catalogue is a mistake, not another kind of string."""
+    """The key that a node spells out; a package of ours without a catalogue is a mistake, not another string."""
     if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
         return None
     found = _KEY.fullmatch(node.value)
