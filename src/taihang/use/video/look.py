@@ -17,7 +17,7 @@ from taihang.engines.media import frame as picture
 from taihang.engines.media import frames as decoding
 from taihang.engines.predict import predictor as predict
 from taihang.engines.predict import scene as scenes
-from taihang.use.video import register
+from taihang.use.video import register, sight
 
 FRAMES = pa.schema(
     [
@@ -27,6 +27,9 @@ FRAMES = pa.schema(
         ("damaged", pa.bool_()),
         ("error_px", pa.float64()),  # of the zones' registration; null where they could not be placed
         ("matrix", pa.list_(pa.float64(), 9)),
+        ("seen", pa.string()),  # clear, dark, blurred or covered
+        ("luma", pa.float64()),
+        ("sharpness", pa.float64()),
         ("shown", pa.bool_()),  # False: the frame could not be decoded
     ]
 )
@@ -55,7 +58,9 @@ class Eyes:
             "predictor": self.predictor.version,
             "scene": self.scene.camera,
             "pictures": ids.digest_json([None if p is None else ids.digest(p.tobytes()) for p in pictures]),
-            "code": stages.code_version("taihang.engines.media", "taihang.engines.predict", __name__),
+            "code": stages.code_version(
+                "taihang.engines.media", "taihang.engines.predict", register.__name__, sight.__name__, __name__
+            ),
         }
 
 
@@ -90,6 +95,7 @@ def _step(eyes: Eyes, numbers: Sequence[int], finder: register.Reference | None)
                 "pts": frame.pts,
                 "damaged": frame.damaged,
                 "shown": True,
+                **_sight(frame.image),
                 **_placed(finder, frame.image),
             }
     for number, row in rows.items():
@@ -109,6 +115,11 @@ def _batches(frames: Iterator[picture.Frame]) -> Iterator[list[picture.Frame]]:
             batch = []
     if batch:
         yield batch
+
+
+def _sight(image: npt.NDArray[np.uint8]) -> dict[str, object]:
+    found = sight.measure(sight.grey(image))
+    return {"seen": found.verdict, "luma": found.luma, "sharpness": found.sharpness}
 
 
 def _placed(finder: register.Reference | None, image: npt.NDArray[np.uint8]) -> dict[str, object]:

@@ -1,0 +1,78 @@
+"""Scope: what a rulebook says about its videos: the camera, where to look more, what labels mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pydantic
+
+from taihang.core import errors, i18n, words
+from taihang.use.video import zones as zoning
+
+Item = Literal["helmet", "vest", "self_rescuer"]
+ITEMS: tuple[Item, ...] = ("helmet", "vest", "self_rescuer")
+
+
+class Look(words.Word):
+    """Look `rate` times as often (below 1: less) while the predicate holds, on a prefilter table."""
+
+    table: Literal["camera", "zone_motion"]
+    where: str = pydantic.Field(min_length=1, max_length=2000)
+    rate: float = pydantic.Field(ge=0, le=20)
+
+
+class Scope(words.Word):
+    """`camera`: fixed on a stand, or worn. `labels`: per item, what a detector's label says."""
+
+    camera: Literal["fixed", "worn"] = "fixed"
+    zones: str | None = None
+    labels: dict[Item, dict[str, bool]] = {}
+    looks: tuple[Look, ...] = pydantic.Field(default=(), max_length=50)
+
+
+def read(raw: Mapping[str, Any], book: str) -> Scope:
+    """The scope of a rulebook. Raises errors.UserError, naming the book and the field."""
+    try:
+        return Scope.model_validate(dict(raw))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(p) for p in ("scope", *first["loc"]))
+        raise errors.UserError("use.video:scope", book=book, place=place, reason=first["msg"]) from None
+
+
+def items(scope: Scope, classes: Sequence[str]) -> dict[Item, dict[str, bool]]:
+    """Which items a detector with these classes can tell of, and by which labels."""
+    known = {i: {c: says for c, says in scope.labels.get(i, {}).items() if c in classes} for i in ITEMS}
+    return {item: labels for item, labels in known.items() if labels}
+
+
+def capabilities(
+    scope: Scope, zones: zoning.Zones | None, classes: Sequence[str], placed: bool = True
+) -> dict[str, i18n.Text | None]:
+    """What rules may need, with the reason where it is absent.
+
+    `placed`: False when zones exist but were found again in no frame of a worn camera.
+    """
+    told = items(scope, classes)
+    found: dict[str, i18n.Text | None] = {"camera.fixed": None if scope.camera == "fixed" else _why("worn")}
+    for kind in zoning.KINDS:
+        missing = zones is None or not zones.of_kind(kind)
+        reason = _why("no_zone", kind=_kind(kind)) if missing else None if placed else _why("not_placed")
+        found[f"zones.{kind}"] = reason
+    for item in ITEMS:
+        have = ", ".join(classes[:20]) + (" …" if len(classes) > 20 else "")
+        found[f"detector.{item}"] = None if item in told else _why("no_class", item=_item(item), classes=have)
+    return found
+
+
+def _why(code: str, **values: object) -> i18n.Text:
+    return i18n.Message(key=f"use.video:absent.{code}", values=values).both()
+
+
+def _kind(kind: zoning.Kind) -> i18n.Text:
+    return i18n.Message(key=f"use.video:kind.{kind}").both()
+
+
+def _item(item: Item) -> i18n.Text:
+    return i18n.Message(key=f"use.video:item.{item}").both()
