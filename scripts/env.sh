@@ -40,7 +40,7 @@ stop() {
 
 env_ready() {
     if _env_holds "$@"; then return; fi
-    if ! mkdir -p "$(dirname "$venv")" 2>/dev/null || ! : 2>/dev/null >>"$venv.lock"; then
+    if ! mkdir -p "$(dirname "$venv")" 2>/dev/null || ! true 2>/dev/null >>"$venv.lock"; then
         stop 2 "无法写入 $(dirname "$venv")：请换一个可写的位置，例如 TAIHANG_VENV=\$HOME/.cache/taihang-venv" \
             "cannot write to $(dirname "$venv"): choose a folder that you may write to, such as TAIHANG_VENV=\$HOME/.cache/taihang-venv"
     fi
