@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,9 @@ _MOST_TICKS = 7
 # Finer than a printed line over the width of a page.
 _RESOLUTION = 4000
 _MOST_SPANS = 1500
+_MOST_STROKES = 250
+_COLUMNS = 200
+# Percent of the width that a number, and one narrow character, take on a small screen or on paper.
 _NUMBER_NEEDS = 3.5
 _CHARACTER_NEEDS = 1.6
 
@@ -32,7 +36,8 @@ class Bar:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """One drawn row. `marks` is an SVG path over 0…4000; `named` are marks with a title."""
+    """One drawn row. `marks` is an SVG path over 0…4000 by 0…10, `dense` when it is to be filled;
+    `named` are marks with a title."""
 
     label: str
     count: str
@@ -40,6 +45,7 @@ class Row:
     level: words.Level | None
     bars: tuple[Bar, ...]
     marks: str
+    dense: bool
     named: tuple[tuple[float, str], ...]
     description: str
 
@@ -91,13 +97,15 @@ class _Sheet:
         seconds = sum(s.end_s - s.start_s for s in ordered)
         count = len(ordered) + len(lane.marks)
         named = [m for m in lane.marks if m.label is not None]
+        marks, dense = self._path([m for m in lane.marks if m.label is None])
         return Row(
             label=label,
             count=str(count),
             kind=lane.kind,
             level=level,
             bars=_uncrowded([self._bar(lane, span) for span in kept]),
-            marks=self._path([m for m in lane.marks if m.label is None]),
+            marks=marks,
+            dense=dense,
             named=tuple((self._percent(m.time_s), self._title(m.time_s, m.time_s, m.label)) for m in named),
             description=i18n.text(
                 "report:timeline.row",
@@ -133,9 +141,16 @@ class _Sheet:
             return 0.0
         return round(100 * min(seconds, self.duration_s) / self.duration_s, 3)
 
-    def _path(self, marks: Sequence[timeline.Mark]) -> str:
-        places = sorted({round(self._percent(m.time_s) / 100 * _RESOLUTION) for m in marks})
-        return "".join(f"M{x} 0V10" for x in places)
+    def _path(self, marks: Sequence[timeline.Mark]) -> tuple[str, bool]:
+        """An SVG path over 0…4000 by 0…10: a stroke a mark, or, of many, columns as tall as they are dense."""
+        places = [round(self._percent(m.time_s) / 100 * _RESOLUTION) for m in marks]
+        if len(places) <= _MOST_STROKES:
+            return "".join(f"M{x} 0V10" for x in sorted(set(places))), False
+        wide = _RESOLUTION // _COLUMNS
+        counts = collections.Counter(min(x // wide, _COLUMNS - 1) for x in places)
+        most = max(counts.values())
+        columns = (f"M{c * wide} 10V{10 - 10 * n / most:.1f}h{wide}V10" for c, n in sorted(counts.items()))
+        return "".join(columns), True
 
 
 def _uncrowded(bars: Sequence[Bar]) -> tuple[Bar, ...]:

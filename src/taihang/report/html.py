@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import base64
-import collections
 import hashlib
 import importlib.resources
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import markupsafe
 
-from taihang.core import errors, i18n, words
+from taihang.core import errors, i18n
 from taihang.core import evidence as proof
-from taihang.core import finding as findings
-from taihang.report import attachments, document, embed, geometry, plain, sections, timeline, view
+from taihang.report import attachments, document, embed, geometry, phrases, plain, sections, timeline, view
 
 NAME = "report.html"
 _MOST_ROWS = 500
 _MOST_SPANS = 400
-_MOST_ROW_NUMBERS = 20
 # Before the findings comes what places them; what was not seen follows them.
 _BEFORE = (sections.Facts, timeline.Timeline)
 
@@ -63,6 +60,7 @@ class _Page:
     def __init__(self, report: document.Report, language: i18n.Language, files: attachments.Attachments) -> None:
         self.report = report
         self.language = language
+        self.phrases = phrases.Phrases(language)
         self.files = files
         self.groups = view.groups(report)
         shown = [e for group in self.groups for e in (*group.full, *group.rows)]
@@ -73,7 +71,7 @@ class _Page:
         """The page in pieces; a piece may be one embedded file."""
         listed = sum(len(g.rows) for g in self.groups)
         full = sum(len(g.full) for g in self.groups)
-        style = _resource("report.css")
+        style = _resource("report.css") + self._margins()
         free = [s for s in self.report.sections if not (isinstance(s, sections.Table) and s.finding is not None)]
         return (
             _environment(self)
@@ -100,20 +98,14 @@ class _Page:
             )
         )
 
-    def say(self, text: i18n.Text) -> str:
-        return plain.short(text.in_(self.language), self.language, 4 * plain.LONGEST)
-
-    def value(self, value: i18n.Text | words.Scalar) -> str:
-        return self.say(value) if isinstance(value, i18n.Text) else plain.scalar(value, self.language)
-
-    def t(self, key: str, **values: Any) -> str:
-        return i18n.text(f"report:{key}", self.language, **values)
-
-    def core(self, key: str) -> str:
-        return i18n.text(f"core:{key}", self.language)
-
-    def level_name(self, level: words.Level) -> str:
-        return self.core(f"level.{level}")
+    def _margins(self) -> str:
+        """What every printed page carries: that it is a draft, of what, and that it is synthetic."""
+        texts = {
+            "bottom-left": f"{self.phrases.t('draft_short')} · {self.report.asset.id}",
+            "top-center": self.phrases.t("synthetic.title") if self.report.synthetic else "",
+        }
+        boxes = "".join(f'@{place} {{ content: "{_css(text)}"; }} ' for place, text in texts.items() if text)
+        return f"@page {{ {boxes}}}\n"
 
     def draw(self, chart: timeline.Timeline) -> geometry.Drawing:
         return geometry.draw(chart, self.language, self._numbers)
@@ -121,43 +113,17 @@ class _Page:
     def spans(self, chart: timeline.Timeline) -> list[tuple[float, float, str, str]]:
         """Every span and named mark in order of time: start, end, lane, label."""
         found = [
-            (s.start_s, s.end_s, self.say(lane.label), self.say(s.label) if s.label else "")
+            (s.start_s, s.end_s, self.phrases.say(lane.label), self.phrases.say(s.label) if s.label else "")
             for lane in chart.lanes
             for s in lane.spans
         ]
         found += [
-            (m.time_s, m.time_s, self.say(lane.label), self.say(m.label))
+            (m.time_s, m.time_s, self.phrases.say(lane.label), self.phrases.say(m.label))
             for lane in chart.lanes
             for m in lane.marks
             if m.label
         ]
         return sorted(found, key=lambda one: one[:3])
-
-    def boxes(self, frame: proof.Frame) -> str:
-        """What is marked on a frame: labels with how often each. Raw scores are never shown."""
-        none = self.t("frame.unlabelled")
-        marked = [one.label for one in frame.boxes] + [one.label for one in frame.outlines]
-        labels = collections.Counter(plain.short(label, self.language, 60) or none for label in marked)
-        listed = [f"{label} ×{count}" if count > 1 else label for label, count in labels.most_common(8)]
-        return ("、" if self.language == "zh" else ", ").join(listed) + (" …" if len(labels) > 8 else "")
-
-    def confidence(self, confidence: findings.Confidence) -> str:
-        if confidence.value is None:
-            return self.core("confidence.none")
-        return self.t("finding.calibrated", value=f"{confidence.value:.2f}", method=confidence.method)
-
-    def makers(self, found: findings.Finding) -> str:
-        """Who produced the evidence of a finding, each once."""
-        seen = {(p.name, p.version): None for e in found.evidence for p in e.produced_by}
-        return plain.short(", ".join(f"{name} {version}" for name, version in seen), self.language)
-
-    def rownumbers(self, rows: proof.Rows) -> str:
-        listed = ", ".join(str(n) for n in rows.rows[:_MOST_ROW_NUMBERS])
-        return self.t("rows.more", rows=listed) if rows.total > _MOST_ROW_NUMBERS else listed
-
-    def unitname(self, unit: str) -> str:
-        known = {"s": "seconds", "frames": "frames", "rows": "rows"}
-        return self.t(f"coverage.{known[unit]}") if unit in known else plain.short(unit, self.language, 40)
 
 
 def _environment(page: _Page) -> jinja2.Environment:
@@ -169,30 +135,23 @@ def _environment(page: _Page) -> jinja2.Environment:
         finalize=_finalize,
     )
     made.filters |= {
-        "say": page.say,
-        "value": page.value,
+        "say": page.phrases.say,
+        "value": page.phrases.value,
         "size": plain.size,
         "chinese": plain.is_chinese,
         "amount": _amount,
         "multiline": lambda text: "\n".join(plain.short(line, page.language) for line in text.split("\n")),
     }
-    names: Mapping[str, Callable[..., Any]] = {
-        "t": page.t,
-        "core": page.core,
-        "level_name": page.level_name,
+    names: Mapping[str, Any] = {
+        "t": page.phrases.t,
+        "phrases": page.phrases,
         "draw": page.draw,
         "spans": page.spans,
-        "boxes": page.boxes,
-        "confidence": page.confidence,
-        "makers": page.makers,
-        "rownumbers": page.rownumbers,
-        "unitname": page.unitname,
         "media": lambda name: page._media.get(name, "other"),
         "filesize": lambda name: plain.size(page.files.size(name)) if name in page.files else "–",
         "clock": plain.clock,
         "span": plain.span,
         "share": plain.share,
-        "length": lambda place: plain.number(round(place.end_s - place.start_s, 1)),
         "percent": lambda part, total: round(100 * min(part, total) / total, 2) if total > 0 else 0,
         "numeric": _numeric,
     }
@@ -210,6 +169,11 @@ def _finalize(value: Any) -> Any:
 
 def _resource(name: str) -> str:
     return (importlib.resources.files("taihang.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _css(text: str) -> str:
+    """A text inside a CSS string: everything but letters, digits and spaces is escaped."""
+    return "".join(c if c.isalnum() or c == " " else f"\\{ord(c):06x}" for c in text)
 
 
 def _policy(style: str) -> str:

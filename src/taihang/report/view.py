@@ -75,6 +75,11 @@ class Tally:
         """Violations of every level."""
         return sum(self.violated.values())
 
+    @property
+    def grave(self) -> int:
+        """Violations of the two gravest levels."""
+        return self.violated[words.Level.red] + self.violated[words.Level.orange]
+
 
 def tally(report: document.Report) -> Tally:
     """Counts by level, of insufficient evidence, and of what was not judged."""
