@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from taihang.core import errors, i18n, ids
-from taihang.report import attachments, document, html, json
+from taihang.report import attachments, document, docx, html, json
 
-Format = Literal["html", "json"]
+Format = Literal["html", "json", "docx"]
 SUMS = "SHA256SUMS"
-_NAMES = (html.NAME, json.NAME, SUMS)
+_NAMES = (html.NAME, json.NAME, docx.NAME, SUMS)
 _WORK = ".report-"
 _CALLERS_MISTAKE = (
     errno.EACCES,
@@ -37,6 +37,7 @@ class Paths:
     sums: Path
     html: Path | None = None
     json: Path | None = None
+    docx: Path | None = None
     evidence: Path | None = None
 
 
@@ -83,6 +84,7 @@ def write(
         sums=out_dir / SUMS,
         html=out_dir / html.NAME if "html" in formats else None,
         json=out_dir / json.NAME if "json" in formats else None,
+        docx=out_dir / docx.NAME if "docx" in formats else None,
         evidence=out_dir / attachments.FOLDER if files else None,
     )
 
@@ -111,6 +113,7 @@ def _fill(
     writers: dict[str, Callable[[], Path]] = {
         "html": lambda: html.write(report, folder, language, files),
         "json": lambda: json.write(report, folder),
+        "docx": lambda: docx.write(report, folder, language, files),
     }
     files.save(folder)
     for name in dict.fromkeys(formats):

@@ -173,7 +173,7 @@ def _resource(name: str) -> str:
 
 def _css(text: str) -> str:
     """A text inside a CSS string: everything but letters, digits and spaces is escaped."""
-    return "".join(c if c.isalnum() or c == " " else f"\\{ord(c):06x}" for c in text)
+    return "".join(c if c.isalnum() or c == " " else f"\\{ord(c):06x} " for c in text)
 
 
 def _policy(style: str) -> str:
