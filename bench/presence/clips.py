@@ -19,7 +19,8 @@ WORKER = "intel_worker-zone-detection.preview.gif"
 TRAFFIC = "dvrscan_traffic_camera.mp4"
 WALK = "gopro_max-heromode.mp4"
 EMPTY = "rendered empty room (synthetic)"
-CAMERA = {PEOPLE: "fixed", WORKER: "fixed", TRAFFIC: "fixed", WALK: "worn", EMPTY: "fixed"}
+UPRIGHT = "rendered upright things (synthetic)"
+CAMERA = {PEOPLE: "fixed", WORKER: "fixed", TRAFFIC: "fixed", WALK: "worn", EMPTY: "fixed", UPRIGHT: "fixed"}
 ROOM_S = 30
 
 
@@ -27,6 +28,9 @@ def frames(clip: str) -> Iterator[media.Frame]:
     """Every frame of a clip in presentation order."""
     if clip == EMPTY:
         yield from _room()
+        return
+    if clip == UPRIGHT:
+        yield from _things()
         return
     with av.open(str(VIDEO / clip)) as container:
         first = None
@@ -57,3 +61,44 @@ def _room() -> Iterator[media.Frame]:
         image *= 0.75 if time_s < 15 else 1.0
         shown = np.clip(image[:, :, None] * (1, 0.97, 0.9) + noise.normal(0, 4, (432, 768, 3)), 0, 255)
         yield media.Frame(shown.astype(np.uint8), time_s, number, number, number % 5 == 0)
+
+
+def _things() -> Iterator[media.Frame]:
+    """Upright things of a person's height that pass one after another and wait: a cupboard, a gas
+    bottle, a stack of drums, a door that opens, a hook block on its chain. 5 frames a second."""
+    noise = np.random.default_rng(20261122)
+    y, x = np.mgrid[:432, :768].astype(np.float32)
+    base = 120 + 30 * (y < 220) + 9 * np.sin(x / 29) + 10 * np.sin((x * 0.4 + y) / 9) * (y >= 220)
+    for number in range(ROOM_S * 5):
+        time_s = number / 5
+        image = base.copy()
+        kind, phase = divmod(time_s, 6)
+        if phase > 1:
+            # In from the left in two seconds, then still.
+            middle = int(-80 + min(phase - 1, 2) / 2 * 460)
+            _thing(image, int(kind), middle, phase)
+        shown = np.clip(image[:, :, None] * (0.98, 1, 0.96) + noise.normal(0, 4, (432, 768, 3)), 0, 255)
+        yield media.Frame(shown.astype(np.uint8), time_s, number, number, number % 5 == 0)
+
+
+def _thing(image, kind, middle, phase):
+    def box(x0, y0, x1, y1, value):
+        image[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)] = value
+
+    if kind == 0:  # a cupboard with two doors
+        box(middle - 50, 130, middle + 50, 380, 70)
+        box(middle - 2, 135, middle + 2, 375, 30)
+    elif kind == 1:  # a gas bottle: round shoulders and a valve, the likest to a person
+        rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+        image[(np.abs(columns - middle) < 36) & (rows > 185) & (rows < 385)] = 50
+        image[((columns - middle) / 36) ** 2 + ((rows - 185) / 30) ** 2 < 1] = 50
+        box(middle - 9, 130, middle + 9, 165, 60)
+    elif kind == 2:  # three drums
+        for place, value in enumerate((40, 90, 60)):
+            box(middle - 45, 130 + place * 83, middle + 45, 130 + place * 83 + 80, value)
+    elif kind == 3:  # a door in the wall that opens
+        box(300, 120, 300 + int(30 + 80 * min(phase - 1, 1)), 370, 35)
+    else:  # a hook block on its chain
+        box(middle - 4, 0, middle + 4, 180, 45)
+        box(middle - 34, 180, middle + 34, 330, 60)
+        box(middle - 12, 330, middle + 12, 380, 50)

@@ -41,6 +41,7 @@ PARTS = {
     clips.TRAFFIC: [(0, "tune"), (12, "report")],
     clips.WALK: [(0, "tune"), (5, "report")],
     clips.EMPTY: [(0, "tune"), (10, "report")],
+    clips.UPRIGHT: [(0, "report")],
 }
 EYE = {
     clips.PEOPLE: "six people, one after another; 3 of 12 changing seconds set by eye",
@@ -48,6 +49,7 @@ EYE = {
     clips.TRAFFIC: "a motorway; nobody outside a vehicle",
     clips.WALK: "a path, bushes, a car park; nobody in it",
     clips.EMPTY: "rendered without people",
+    clips.UPRIGHT: "rendered without people; never used to tune",
 }
 
 
@@ -77,7 +79,7 @@ def seconds(clip, detector):
     present = {s: hits[s] >= SHARE * total[s] for s in total}
     present |= {s: value for s, (value, _) in SEEN.get(clip, {}).items()}
     halves = {s: [half for first, half in PARTS[clip] if first <= s][-1] for s in total}
-    source = None if clip == clips.EMPTY else hashlib.sha256((clips.VIDEO / clip).read_bytes()).hexdigest()
+    source = None if "synthetic" in clip else hashlib.sha256((clips.VIDEO / clip).read_bytes()).hexdigest()
     return {
         "sha256": source,
         "camera": clips.CAMERA[clip],
