@@ -10,13 +10,13 @@ Array = npt.NDArray[np.float32]
 
 def iou(first: Array, second: Array) -> Array:
     """Intersection over union of every pair, (n, m) in [0, 1]; empty boxes have none with any."""
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2, dtype=np.float64)
-    whole = _area(first)[:, None] + _area(second)[None, :] - shared
-    ratio = np.zeros(shared.shape, np.float32)
-    np.divide(shared, whole, out=ratio, where=whole > 0, casting="unsafe")
-    return ratio
+    shared = _shared(first, second)
+    return _ratio(shared, _area(first)[:, None] + _area(second)[None, :] - shared)
+
+
+def inside(first: Array, second: Array) -> Array:
+    """Intersection over the smaller of every pair, (n, m) in [0, 1]: 1 when one holds the other."""
+    return _ratio(_shared(first, second), np.minimum(_area(first)[:, None], _area(second)[None, :]))
 
 
 def from_centres(boxes: Array) -> Array:
@@ -25,10 +25,13 @@ def from_centres(boxes: Array) -> Array:
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 
-def suppress(boxes: Array, scores: Array, classes: npt.NDArray[np.int64], overlap: float) -> npt.NDArray[np.int64]:
+def suppress(
+    boxes: Array, scores: Array, classes: npt.NDArray[np.int64], overlap: float, within: float = 1.0
+) -> npt.NDArray[np.int64]:
     """Greedy non-maximum suppression within each class: the places kept, best score first.
 
-    A box goes when its IoU with a better one of its class is above `overlap`.
+    A box goes when its IoU with a better one of its class is above `overlap`, or one of the two
+    lies in the other by more than `within`.
     """
     order = np.lexsort((np.arange(len(scores)), -scores))
     kept: list[int] = []
@@ -38,12 +41,25 @@ def suppress(boxes: Array, scores: Array, classes: npt.NDArray[np.int64], overla
             continue
         kept.append(int(place))
         rivals = np.flatnonzero(alive & (classes == classes[place]))
-        alive[rivals[iou(boxes[place : place + 1], boxes[rivals])[0] > overlap]] = False
+        best, others = boxes[place : place + 1], boxes[rivals]
+        alive[rivals[(iou(best, others)[0] > overlap) | (inside(best, others)[0] > within)]] = False
         alive[place] = False
     return np.array(kept, np.int64)
 
 
+def _shared(first: Array, second: Array) -> npt.NDArray[np.float64]:
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    size = np.clip(high - low, 0, None).astype(np.float64)
+    return np.asarray(size[..., 0] * size[..., 1], np.float64)
+
+
 def _area(boxes: Array) -> npt.NDArray[np.float64]:
     size = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).astype(np.float64)
-    area: npt.NDArray[np.float64] = size[:, 0] * size[:, 1]
-    return area
+    return np.asarray(size[:, 0] * size[:, 1], np.float64)
+
+
+def _ratio(part: npt.NDArray[np.float64], whole: npt.NDArray[np.float64]) -> Array:
+    ratio = np.zeros(part.shape, np.float32)
+    np.divide(part, whole, out=ratio, where=whole > 0, casting="unsafe")
+    return ratio

@@ -3,21 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
 
+import cv2
 import numpy as np
-import numpy.typing as npt
+
+from taihang.engines.predict import background as backgrounds
+
+if TYPE_CHECKING:
+    from taihang.engines.media import frame as media
 
 Camera = Literal["fixed", "worn", "unknown"]
-Image = npt.NDArray[np.uint8]
+_WIDTH = 320
+_KEPT = 96
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scene:
-    """The camera, and for a fixed one what it sees when nobody is there.
+    """The camera, and what it sees when nobody is there, where that could be learnt.
 
     `background` is (h, w, 3) uint8 RGB, smaller than the frames but of their shape.
     """
 
     camera: Camera = "unknown"
-    background: Image | None = None
+    background: backgrounds.Image | None = None
+
+
+def of(frames: Iterable[media.Frame], camera: Camera = "unknown") -> Scene:
+    """The scene that a film's frames show, such as its key frames, in the order of time.
+
+    They may be many: an even sample of them is kept, and small. A worn camera has no background,
+    and so has a film of too few frames or one in which little stays the same.
+    """
+    kept: list[backgrounds.Image] = []
+    if camera != "worn":
+        stride = 1
+        for place, frame in enumerate(frames):
+            if place % stride:
+                continue
+            kept.append(_small(frame.image))
+            if len(kept) > _KEPT:
+                kept, stride = kept[::2], stride * 2
+        kept = [image for image in kept if image.shape == kept[0].shape]
+    return Scene(camera, backgrounds.learn(kept))
+
+
+def _small(image: backgrounds.Image) -> backgrounds.Image:
+    rows, columns = image.shape[:2]
+    size = (min(_WIDTH, columns), max(1, round(rows * min(1.0, _WIDTH / columns))))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

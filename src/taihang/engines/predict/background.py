@@ -1,0 +1,97 @@
+"""What a fixed camera sees when nobody is there, and what stands out from it.
+
+A median over time shows people who stand in one place for long. What comes back most often after
+being hidden is the background here: a person stays once, the wall behind returns after everyone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Image = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.uint8]
+
+_FEWEST = 8  # fewer frames cannot tell what comes back
+_USED = 48
+_SAME = 24  # grey levels, the largest of three channels
+_AGREED = 0.6  # share of frames that must show the background, on average over the pixels
+_NOISE = 5.0  # times the median difference
+_LARGEST_SHARE = 0.7  # more than this standing out is a change of the light or of the view
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Blob:
+    """A connected region that stands out: its box in background pixels and its area."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    area: int
+
+
+def learn(images: Sequence[Image]) -> Image | None:
+    """The background of equally sized (h, w, 3) images in the order of time, or None.
+
+    Per pixel the value with the most separate returns wins; ties go to the longer shown.
+    """
+    if len(images) < _FEWEST:
+        return None
+    chosen = np.linspace(0, len(images) - 1, min(_USED, len(images))).round().astype(int)
+    stack = _evened(np.stack([images[i] for i in chosen]))
+    count = len(stack)
+    best = np.full(stack.shape[1:3], -1.0, np.float32)
+    winner = np.zeros(stack.shape[1:3], np.int64)
+    for place in range(count):
+        same = np.abs(stack - stack[place]).max(axis=-1) < _SAME
+        returns = same[0].astype(np.int64) + (same[1:] & ~same[:-1]).sum(axis=0)
+        score = returns + same.sum(axis=0) / (count + 1)
+        better = score > best
+        best[better], winner[better] = score[better], place
+    value = np.take_along_axis(stack, winner[None, :, :, None], axis=0)[0]
+    same = np.abs(stack - value).max(axis=-1) < _SAME
+    if same.mean() < _AGREED:
+        return None
+    mean = (stack * same[..., None]).sum(axis=0) / same.sum(axis=0)[..., None]
+    return np.asarray(cv2.medianBlur(mean.astype(np.uint8), 5), np.uint8)
+
+
+def standing_out(image: Image, background: Image) -> Mask | None:
+    """1 where an image (any size) differs from the background, at the background's size, else 0.
+
+    Brightness is evened channel by channel. None when the shapes differ or most of it stands out.
+    """
+    rows, columns = background.shape[:2]
+    if abs(image.shape[0] * columns - image.shape[1] * rows) > 0.02 * image.shape[1] * rows:
+        return None
+    now = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    empty = background.astype(np.float32)
+    gain = np.median((now + 1) / (empty + 1), axis=(0, 1))
+    difference = np.abs(now - empty * gain).max(axis=-1)
+    limit = max(_SAME + 4, _NOISE * float(np.median(difference)))
+    mask = (difference > limit).astype(np.uint8)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 5), np.uint8))
+    return None if mask.mean() > _LARGEST_SHARE else np.asarray(mask, np.uint8)
+
+
+def blobs(mask: Mask, smallest: int) -> list[Blob]:
+    """The connected regions of a mask with at least `smallest` pixels, largest first."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    found = [Blob(int(x), int(y), int(x + w), int(y + h), int(a)) for x, y, w, h, a in stats[1:] if a >= smallest]
+    return sorted(found, key=lambda b: (-b.area, b.x0, b.y0))
+
+
+def _evened(stack: Image) -> npt.NDArray[np.int16]:
+    """The images at one brightness: each channel scaled to the median image's."""
+    median = np.median(stack, axis=0) + 1
+    out = np.empty(stack.shape, np.int16)
+    for place, image in enumerate(stack):
+        gain = np.median(median / (image.astype(np.float32) + 1), axis=(0, 1))
+        out[place] = np.clip(image * np.clip(gain, 1 / 3, 3), 0, 255)
+    return out
