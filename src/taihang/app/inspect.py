@@ -1,7 +1,134 @@
-"""Inspect: a video in, findings and an evidence report out."""
+"""Inspect: videos in, findings and evidence reports out."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import time
+from pathlib import Path
+from typing import Literal
 
-def inspect() -> None:
-    """Placeholder of the verb while its parts are being built."""
+from taihang.app import home
+from taihang.core import errors, i18n, job, words
+from taihang.engines.predict import loading
+from taihang.report import bundle, document
+from taihang.rules import rulebook
+from taihang.use.video import story, walk, zones
+
+DEFAULT_RULES = "mine-inspection"
+Path_ = str | os.PathLike[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inspected:
+    """One video's report, its page, and what it cost: seconds, frames in all, frames looked at."""
+
+    report: document.Report
+    page: Path
+    took_s: float
+    duration_s: float
+    frames: int
+    looked: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found in all videos. `exit_code`: 1 with a violation at or above `fail_on`, else 0."""
+
+    videos: tuple[Inspected, ...]
+    exit_code: int
+
+
+def share(text: str | float) -> float:
+    """A budget such as `2%` or `0.02` as a share in (0, 1]. Raises errors.UserError."""
+    try:
+        plain = str(text).strip()
+        value = float(plain[:-1]) / 100 if plain.endswith("%") else float(plain)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise errors.UserError("app:budget", value=text)
+    return value
+
+
+def inspect(
+    *videos: Path_,
+    rules: Path_ | None = None,
+    zones: Path_ | None = None,
+    detector: str = "builtin",
+    budget: str | float = "2%",
+    lang: i18n.Language | None = None,
+    fail_on: words.Level | Literal["red", "orange", "yellow", "blue", "info"] | None = None,
+    out: Path_,
+    progress: job.Progress | None = None,
+) -> Inspection:
+    """Find key events, judge them by a rulebook, and write a report with evidence to the folder `out`.
+
+    With several videos each gets a folder of its own below `out`, named after it. `rules` is a file
+    or a shipped name; `zones` a zones file, by default the one beside the video; `budget` the share
+    of frames that the detector may see.
+
+    Finished stages are kept under TAIHANG_HOME: run again after an interruption, it goes on where
+    it was. Raises errors.UserError for what cannot be used, errors.Failure when the machine fails.
+    """
+    if not videos:
+        raise errors.UserError("app:no_video")
+    if lang is not None:
+        i18n.use(lang)
+    asked = share(budget)
+    floor = words.Level(fail_on) if fail_on is not None else None
+    book = rulebook.load(rules if rules is not None else DEFAULT_RULES)
+    predictor = loading.load(detector)
+    target = Path(out)
+    done = []
+    for path, folder in _folders([Path(v) for v in videos], target):
+        bundle.usable(folder)
+        began = time.monotonic()
+        request = walk.Request(
+            path=path,
+            book=book,
+            predictor=predictor,
+            budget=asked,
+            home=home.folder(),
+            zones=_zones(path, zones),
+            progress=progress or job.Silent(),
+        )
+        done.append(_one(request, folder, began))
+    failed = floor is not None and any(
+        f.verdict == "violated" and f.level.reaches(floor) for one in done for f in one.report.findings
+    )
+    return Inspection(tuple(done), 1 if failed else 0)
+
+
+def _one(request: walk.Request, folder: Path, began: float) -> Inspected:
+    walked = walk.walk(request)
+    report, files = story.tell(walked)
+    paths = bundle.write(report, folder, i18n.current(), files)
+    return Inspected(
+        report=report,
+        page=paths.html or paths.folder,
+        took_s=time.monotonic() - began,
+        duration_s=walked.signals.duration_s,
+        frames=walked.packets.num_rows,
+        looked=walked.frames.num_rows,
+    )
+
+
+def _folders(videos: list[Path], out: Path) -> list[tuple[Path, Path]]:
+    """Each video with the folder of its report; two of one name get a number."""
+    if len(videos) == 1:
+        return [(videos[0], out)]
+    taken: dict[str, int] = {}
+    found = []
+    for video in videos:
+        name = video.stem or "video"
+        taken[name] = taken.get(name, 0) + 1
+        found.append((video, out / (name if taken[name] == 1 else f"{name}-{taken[name]}")))
+    return found
+
+
+def _zones(video: Path, given: Path_ | None) -> zones.Zones | None:
+    if given is not None:
+        return zones.load(Path(given))
+    beside = video.with_name(f"{video.stem}.zones.yaml")
+    return zones.load(beside) if beside.is_file() else None

@@ -1,0 +1,290 @@
+"""Walk: a video from its bytes to verdicts, in stages that are kept.
+
+probe → packets → signals → segments → frames chosen → looked at → tables → rules → suspected spans
+looked at again → rules. Each stage is a table under the hash of all that decides it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+import taihang
+from taihang.core import job, words
+from taihang.engines import stages
+from taihang.engines.media import packets as packeting
+from taihang.engines.media import probe as probing
+from taihang.engines.predict import predictor as predict
+from taihang.engines.predict import scene as scenes
+from taihang.rules import judge, rulebook
+from taihang.rules import table as ruled
+from taihang.use.video import (
+    again,
+    background,
+    boundaries,
+    budget,
+    conditions,
+    coverage,
+    look,
+    movement,
+    occupancy,
+    placing,
+    protection,
+    saliency,
+    scope,
+    seen,
+    tables,
+    track,
+    zone_motion,
+    zones,
+)
+
+_RESERVE = 0.25  # of the budget, for suspected spans, when the book has time terms
+_FLOOR_S = 30.0
+_CODE = ("taihang.use.video", "taihang.engines.media")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """What to inspect and how; `home` is where stages are kept."""
+
+    path: Path
+    book: rulebook.Rulebook
+    predictor: predict.Predictor
+    budget: float
+    home: Path
+    zones: zones.Zones | None = None
+    progress: job.Progress = dataclasses.field(default_factory=job.Silent)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Walked:
+    """Everything the report is told from."""
+
+    request: Request
+    scope: scope.Scope
+    probe: probing.Probe
+    packets: pa.Table
+    signals: saliency.Signals
+    segments: pa.Table
+    chosen: pa.Table
+    again: tuple[int, ...]
+    left_out: int
+    frames: pa.Table
+    seen: seen.Seen
+    conditions: pa.Table
+    judgement: judge.Judgement
+    store: stages.Stages
+    producers: tuple[words.Producer, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Prefilter:
+    """What is known before anything is looked at."""
+
+    scope: scope.Scope
+    zones: zones.Zones | None
+    probe: probing.Probe
+    packets: pa.Table
+    signals: saliency.Signals
+    segments: pa.Table
+    zone_motion: pa.Table
+    store: stages.Stages
+
+
+def walk(request: Request) -> Walked:
+    """Inspect one video. Raises errors.UserError or errors.Failure in one line; stages done stay."""
+    before = _prefilter(request)
+    share, allowed = _allowed(request, before)
+    timed = any(c.rule.timed for c in request.book.rules)
+    reserve = _RESERVE if timed else 0.0
+    chosen = before.store.table(
+        "chosen",
+        {**_key(before.probe), "budget": share, "reserve": reserve, "wishes": repr(wishes := _wishes(before))},
+        lambda: budget.choose(
+            before.segments, before.signals, before.packets, budget=share, floor_s=_FLOOR_S, hold=reserve, wishes=wishes
+        ),
+    )
+    eyes = _eyes(request, before)
+    first = chosen["number"].to_pylist()
+    frames, found = look.look(eyes, first)
+    state = _judge(request, before, frames, found)
+    times = before.packets["time_s"].to_numpy()
+    suspects = [again.Suspect(s.start_s, s.end_s, request.book[s.rule].level.rank) for s in state.judgement.suspects]
+    plan = again.plan(suspects, times, first, max(0, allowed - len(first)))
+    if plan.numbers:
+        more, found_more = look.look(eyes, plan.numbers, "use.video:stage.again")
+        frames = pa.concat_tables([frames, more]).sort_by("number")
+        found = pa.concat_tables([found, found_more]).sort_by([("number", "ascending"), ("score", "descending")])
+        state = _judge(request, before, frames, found)
+    return Walked(
+        request=request,
+        scope=before.scope,
+        probe=before.probe,
+        packets=before.packets,
+        signals=before.signals,
+        segments=before.segments,
+        chosen=chosen,
+        again=plan.numbers,
+        left_out=plan.left_out,
+        frames=frames,
+        seen=state.seen,
+        conditions=state.conditions,
+        judgement=state.judgement,
+        store=before.store,
+        producers=_producers(request),
+    )
+
+
+def _allowed(request: Request, before: _Prefilter) -> tuple[float, int]:
+    """Share and number of frames the detector may see: what was asked for, but enough for the floor."""
+    count = before.packets.num_rows
+    floor = math.ceil(before.signals.duration_s / _FLOOR_S)
+    allowed = min(count, max(int(request.budget * count + 1e-9), floor, 1))
+    # A share that gives back just this number.
+    return max(request.budget, (allowed + 0.5) / count if allowed < count else 1.0), allowed
+
+
+def _prefilter(request: Request) -> _Prefilter:
+    path, progress = request.path, request.progress
+    asked = scope.read(request.book.scope, request.book.id)
+    progress.update("use.video:stage.probe", 0, 1)
+    probe = probing.probe(path)
+    progress.update("use.video:stage.probe", 1, 1)
+    drawn = request.zones.scaled(probe.width, probe.height) if request.zones else None
+    store = stages.Stages(request.home / "stages" / probe.sha256[:16])
+    key = _key(probe)
+    packets = store.table("packets", key, lambda: packeting.packets(path))
+    signals = saliency.Signals.of(
+        store.tables("signals", key, lambda: saliency.signals(path, packets, progress=progress).tables())
+    )
+    segments = store.table("segments", key, lambda: boundaries.segments(signals))
+    moved = tables.schema("zone_motion").empty_table()
+    if drawn is not None and asked.camera == "fixed":
+        moved = store.table(
+            "zone-motion",
+            {**key, "zones": drawn.sha256},
+            lambda: zone_motion.zone_motion(path, packets, drawn, signals.duration_s),
+        )
+    return _Prefilter(asked, drawn, probe, packets, signals, segments, moved, store)
+
+
+def _key(probe: probing.Probe) -> dict[str, str]:
+    return {"video": probe.sha256, "code": stages.code_version(*_CODE)}
+
+
+def _wishes(before: _Prefilter) -> list[budget.Wish]:
+    """Where the book wants more or fewer frames: its predicates over what is known so far."""
+    if not before.scope.looks:
+        return []
+    title = {"zh": "-", "en": "-"}
+    rules = [
+        {
+            "id": f"look-{i}",
+            "title": title,
+            "message": title,
+            "level": "info",
+            "dimension": "look",
+            "table": wish.table,
+            "where": wish.where,
+            "per": "run",
+        }
+        for i, wish in enumerate(before.scope.looks)
+    ]
+    book = {"taihang": "rules/1", "id": "looks", "version": "1", "title": title, "rules": rules}
+    view = conditions.camera(before.signals.keys, before.signals.camera, before.signals.duration_s)
+    known = {"camera": view, "zone_motion": before.zone_motion}
+    judged = judge.judge(rulebook.loads(json.dumps(book), "scope.looks"), _ruled(known, before.probe), {})
+    return [
+        budget.Wish(f.place.start_s or 0.0, f.place.end_s or 0.0, before.scope.looks[int(f.rule.id[5:])].rate)
+        for f in judged.findings
+        if f.verdict == "violated"
+    ]
+
+
+def _eyes(request: Request, before: _Prefilter) -> look.Eyes:
+    fixed = before.scope.camera == "fixed"
+    empty = background.background(request.path, before.packets) if fixed else None
+    return look.Eyes(
+        path=request.path,
+        video=before.probe.sha256,
+        packets=before.packets,
+        predictor=request.predictor,
+        scene=scenes.Scene(camera=before.scope.camera, background=empty),
+        reference=placing.reference(request.path, before.packets, before.zones) if before.zones else None,
+        store=before.store,
+        progress=request.progress,
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _State:
+    seen: seen.Seen
+    conditions: pa.Table
+    judgement: judge.Judgement
+
+
+def _judge(request: Request, before: _Prefilter, frames: pa.Table, found: pa.Table) -> _State:
+    """Tables from what was seen so far, and the rules' verdicts on them."""
+    fixed = before.scope.camera == "fixed"
+    duration = before.signals.duration_s
+    shown = frames.filter(frames["shown"])
+    columns = ["time_s", "seen", "luma", "sharpness"]
+    sights = pa.concat_tables([_plain(before.signals.keys.select(columns)), _plain(shown.select(columns))])
+    view = conditions.camera(sights, before.signals.camera, duration)
+    hidden = sorted(span for spans in conditions.blind(view).values() for span in spans)
+    times = shown["time_s"].to_numpy()
+    tracked = track.track(found, shown, before.probe.width, before.probe.height)
+    outlines = placing.outlines(before.zones, shown, (before.probe.width, before.probe.height), fixed)
+    what = seen.Seen(
+        times=times,
+        numbers=shown["number"].to_numpy().astype(np.int64),
+        tracked=tracked,
+        coverage=coverage.cover(times, duration, before.segments, blind=hidden, fixed=fixed),
+        duration_s=duration,
+        outlines=outlines,
+        error_px=shown["error_px"].to_pylist(),
+    )
+    told = scope.items(before.scope, request.predictor.classes)
+    derived = {
+        "people": occupancy.people(what),
+        "zone_occupancy": occupancy.zone_occupancy(what, before.zones.zones if before.zones else ()),
+        "movement": movement.movement(what),
+        "protection": protection.protection(what, told),
+        "camera": view,
+        "zone_motion": before.zone_motion,
+    }
+    placed = not outlines or any(o is not None for per_frame in outlines.values() for o in per_frame)
+    able = scope.capabilities(before.scope, before.zones, request.predictor.classes, placed)
+    judged = judge.judge(request.book, _ruled(derived, before.probe, _producers(request)), able)
+    return _State(what, view, judged)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The sights of one source, in one type."""
+    types = (pa.float64(), pa.string(), pa.float64(), pa.float64())
+    return pa.table([c.cast(t) for c, t in zip(table.columns, types, strict=True)], names=table.column_names)
+
+
+def _ruled(
+    derived: Mapping[str, pa.Table], probe: probing.Probe, producers: tuple[words.Producer, ...] = ()
+) -> dict[str, ruled.Table]:
+    return {
+        name: ruled.Table(data, tables.KEYS[name], asset=probe.sha256, produced_by=producers)
+        for name, data in derived.items()
+    }
+
+
+def _producers(request: Request) -> tuple[words.Producer, ...]:
+    code = stages.code_version("taihang.use.video", "taihang.engines.media", "taihang.engines.predict", "taihang.rules")
+    return (
+        words.Producer(name="taihang", version=taihang.__version__, sha256=code),
+        words.Producer(name=request.book.id, version=request.book.version, sha256=request.book.sha256),
+        predict.producer(request.predictor),
+    )
