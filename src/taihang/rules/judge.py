@@ -1,0 +1,276 @@
+"""Judge: a rulebook over tables gives findings, what could not be judged, and where to look again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from taihang.core import finding as found
+from taihang.core import i18n
+from taihang.engines import tables as engine
+from taihang.rules import findings, occurrence, planning, rulebook, scan, scores, sequence, spans, timeline
+from taihang.rules import judgement as judged
+from taihang.rules import rule as ruling
+from taihang.rules import table as tabling
+
+
+def judge(
+    book: rulebook.Rulebook,
+    tables: Mapping[str, tabling.Table],
+    capabilities: Mapping[str, i18n.Text | None] | None = None,
+    limits: engine.Settings | None = None,
+) -> judged.Judgement:
+    """Judge every rule of a book, each table read once.
+
+    `capabilities`: name → None when it is there, or the reason why it is not; a rule that needs one
+    that is absent is not judged. Raises errors.UserError for a rule that cannot run on its table:
+    that is never a pass. The same input gives the same judgement.
+    """
+    plan = planning.plan(book, tables, capabilities or {})
+    return _Judge(book, tables, plan, limits).judgement()
+
+
+def check(
+    book: rulebook.Rulebook,
+    tables: Mapping[str, tabling.Table],
+    capabilities: Mapping[str, i18n.Text | None] | None = None,
+) -> tuple[found.NotJudged, ...]:
+    """Check that a book can be judged on tables of these schemas, rows or none; returns what will be left out.
+
+    Raises as `judge` does.
+    """
+    return planning.plan(book, tables, capabilities or {}).left_out
+
+
+class _Judge:
+    def __init__(
+        self,
+        book: rulebook.Rulebook,
+        tables: Mapping[str, tabling.Table],
+        plan: planning.Plan,
+        limits: engine.Settings | None,
+    ) -> None:
+        self.book, self.tables, self.plan = book, tables, plan
+        self.steps = {step.compiled.rule.id: step for step in plan.steps}
+        self.scans = {name: _scanned(tables[name], tests, limits) for name, tests in plan.tests.items()}
+        self.layouts: dict[tuple[str, tuple[str, ...]], timeline.Layout] = {}
+        self.raw: dict[tuple[str, int, tuple[str, ...]], timeline.Line] = {}
+        self.spans: dict[str, list[spans.Span]] = {}
+
+    def judgement(self) -> judged.Judgement:
+        told: list[found.Finding] = []
+        not_judged = {n.rule: n for n in self.plan.left_out}
+        suspects: list[judged.Suspect] = []
+        passed: list[str] = []
+        counts: dict[str, judged.Counts] = {}
+        for step in self.plan.steps:
+            rule = step.compiled.rule
+            own = self._counts(step)
+            if own.judged == 0:
+                code = "rows" if own.rows == 0 else "unknown"
+                reason = i18n.Message(key=f"rules:not_judged.{code}", values={"table": rule.table}).both()
+                not_judged[rule.id] = planning.not_judged(step.compiled, code, reason)
+                continue
+            cases = self._timed_cases(step) if step.timed else self._row_cases(step)
+            table = self.tables[rule.table]
+            some = findings.tell(self.book, step.compiled, step.by, table, cases)
+            told.extend(some)
+            suspects.extend(self._suspects(step))
+            if not some:
+                passed.append(rule.id)
+            counts[rule.id] = self._summed(step, own, cases)
+        order = [c.rule.id for c in self.book.rules]
+        return judged.Judgement(
+            findings=tuple(told),
+            not_judged=tuple(not_judged[name] for name in order if name in not_judged),
+            suspects=tuple(suspects),
+            passed=tuple(passed),
+            counts=counts,
+            scorecard=scores.scores(self.book, counts),
+            rows={name: self._violating(self.steps[name]) for name in order if name in counts},
+        )
+
+    def _violating(self, step: planning.Step) -> findings.Rows:
+        return self.scans[step.compiled.rule.table].violating(step.test)
+
+    def _row_cases(self, step: planning.Step) -> list[findings.Case]:
+        rows = self._violating(step)
+        if not len(rows):
+            return []
+        rule, table = step.compiled.rule, self.tables[step.compiled.rule.table]
+        per = rule.per or ("group" if rule.by else "rule")
+        if per == "rule":
+            return [findings.Case((), rows)]
+        group, keys = tabling.groups(table.data.select(list(step.by)).take(rows), step.by)
+        order = np.argsort(group, kind="stable")
+        if per == "row":
+            # Beyond what is told one by one, the first case stands for the rest.
+            return [findings.Case(keys[group[n]], rows[n : n + 1], row=int(rows[n])) for n in order.tolist()]
+        edges = np.searchsorted(group[order], np.arange(len(keys) + 1))
+        return [findings.Case(key, rows[order[edges[n] : edges[n + 1]]]) for n, key in enumerate(keys)]
+
+    def _timed_cases(self, step: planning.Step) -> list[findings.Case]:
+        rule = step.compiled.rule
+        at = self._layout(rule.table, step.by)
+        true = np.zeros(self.tables[rule.table].data.num_rows, bool)
+        true[self._violating(step)] = True
+        cases = []
+        for span in spans.cooled(self._spans(rule.id), rule.cooldown):
+            rows = _rows_within(at, true, span.group, span.start, span.end)
+            cases.append(findings.Case(at.keys[span.group], rows, span, self._second_rows(step, span)))
+        return cases
+
+    def _second_rows(self, step: planning.Step, span: spans.Span) -> tuple[str, tabling.Table, findings.Rows] | None:
+        if span.second is None or step.second_table is None:
+            return None
+        group, start, end = span.second
+        name, test, by = self._second(step)
+        true = np.zeros(self.tables[name].data.num_rows, bool)
+        true[self.scans[name].violating(test)] = True
+        rows = _rows_within(self._layout(name, by), true, group, start, end)
+        return name, self.tables[name], rows
+
+    def _suspects(self, step: planning.Step) -> list[judged.Suspect]:
+        if not step.timed:
+            return []
+        rule = step.compiled.rule
+        keys = self._layout(rule.table, step.by).keys
+        return [
+            judged.Suspect(
+                rule=rule.id,
+                table=rule.table,
+                keys=dict(zip(step.by, keys[span.group], strict=True)),
+                start_s=span.look[0],
+                end_s=span.look[1],
+                why="seen" if span.certain else "unsure",
+            )
+            for span in self._spans(rule.id)
+        ]
+
+    def _spans(self, name: str) -> list[spans.Span]:
+        """The spans of a time rule; those of the rules it refers to are made first, the last of the chain first."""
+        chain = [name]
+        while (follow := self.steps[chain[-1]].compiled.rule.follow) is not None and follow.rule is not None:
+            if follow.rule in self.spans:
+                break
+            chain.append(follow.rule)
+        for one in reversed(chain):
+            if one not in self.spans:
+                self.spans[one] = self._made(self.steps[one])
+        return self.spans[name]
+
+    def _made(self, step: planning.Step) -> list[spans.Span]:
+        rule = step.compiled.rule
+        gap = ruling.longest_gap(rule.sustained, rule.max_gap)
+        raw = self._line(rule.table, step.test, step.by)
+        line = timeline.bridged(raw, gap)
+        if rule.at_least is not None and rule.within is not None:
+            return spans.repeated(line, rule.sustained, rule.at_least, rule.within)
+        first = occurrence.occurrences(line, rule.sustained)
+        follow = rule.follow
+        if follow is None or rule.within is None:
+            return spans.lasting(first, rule.sustained)
+        signal, groups = self._signal(step, follow)
+        own, wanted = sequence.extents(line), rule.not_followed_by is not None
+        return sequence.followed(first, own, signal, groups, within=rule.within, anchor=follow.anchor, wanted=wanted)
+
+    def _second(self, step: planning.Step) -> tuple[str, int, tuple[str, ...]]:
+        """Table, test and group columns of the second half."""
+        follow = step.compiled.rule.follow
+        assert follow is not None and step.second_table is not None
+        if follow.rule is not None:
+            target = self.steps[follow.rule]
+            return step.second_table, target.test, target.by
+        assert step.second_test is not None
+        return step.second_table, step.second_test, tuple(c for c in step.second_by if c is not None)
+
+    def _signal(self, step: planning.Step, follow: ruling.Follow) -> tuple[sequence.Signal, list[int]]:
+        name, test, by = self._second(step)
+        raw = self._line(name, test, by)
+        if follow.rule is not None:
+            rule = self.steps[follow.rule].compiled.rule
+            line = timeline.bridged(raw, ruling.longest_gap(rule.sustained, rule.max_gap))
+            found_spans = self.spans[follow.rule]
+        else:
+            line = timeline.bridged(raw, ruling.longest_gap(follow.sustained, follow.max_gap))
+            found_spans = spans.lasting(occurrence.occurrences(line, follow.sustained), follow.sustained)
+        return sequence.signal(line, found_spans), self._matched(step, name, by)
+
+    def _matched(self, step: planning.Step, name: str, by: tuple[str, ...]) -> list[int]:
+        """For each group of the first half, the second's group with the same keys, or -1."""
+        theirs = self._layout(name, by).keys
+        places = [by.index(c) if c is not None and c in by else None for c in step.second_by]
+        known = {tuple(key[p] for p in places if p is not None): n for n, key in enumerate(theirs)}
+        ours = self._layout(step.compiled.rule.table, step.by).keys
+        return [known.get(tuple(k for k, p in zip(key, places, strict=True) if p is not None), -1) for key in ours]
+
+    def _layout(self, name: str, by: tuple[str, ...]) -> timeline.Layout:
+        if (name, by) not in self.layouts:
+            self.layouts[name, by] = timeline.layout(name, self.tables[name], by)
+        return self.layouts[name, by]
+
+    def _line(self, name: str, test: int, by: tuple[str, ...]) -> timeline.Line:
+        scanned = self.scans[name]
+        at = self._layout(name, by)
+        return timeline.line(at, scanned.total, scanned.violating(test), scanned.undecided(test))
+
+    def _counts(self, step: planning.Step) -> judged.Counts:
+        rule = step.compiled.rule
+        scanned = self.scans[rule.table]
+        violated, unknown = len(self._violating(step)), len(scanned.undecided(step.test))
+        judged_rows = scanned.filtered[step.test] - unknown
+        seconds = None
+        if step.timed:
+            line = self._line(rule.table, step.test, step.by)
+            known = line.value != timeline.UNKNOWN
+            seconds = float((line.end - line.start)[known].sum())
+            judged_rows = judged_rows if seconds > 0 else 0
+        return judged.Counts(rule.id, rule.table, scanned.total, judged_rows, violated, unknown, 0, 0, 0, 0, seconds)
+
+    def _summed(self, step: planning.Step, own: judged.Counts, cases: Sequence[findings.Case]) -> judged.Counts:
+        certain = [c for c in cases if c.span is None or c.span.certain]
+        groups = 1
+        if step.timed:
+            groups = len(self._layout(step.compiled.rule.table, step.by).keys)
+        seconds = None if own.seconds_judged is None else _covered(certain)
+        return dataclasses.replace(
+            own,
+            groups=groups,
+            groups_violated=len({c.keys for c in certain}),
+            findings=len(certain),
+            insufficient=len(cases) - len(certain),
+            seconds_violated=seconds,
+        )
+
+
+def _scanned(table: tabling.Table, tests: Sequence[scan.Test], limits: engine.Settings | None) -> scan.Scan:
+    try:
+        return scan.scan(table.data, tests, limits)
+    except engine.QueryError as error:
+        raise scan.culprit(table.data, tests, error) from None
+
+
+def _rows_within(at: timeline.Layout, true: occurrence.Flags, group: int, start: float, end: float) -> findings.Rows:
+    """Positions, ascending, of a group's true and observed rows that meet [start, end)."""
+    here = at.slice(group)
+    if not at.overlapping:
+        first = here.start + int(np.searchsorted(at.end[here], start, side="right"))
+        last = here.start + int(np.searchsorted(at.start[here], end, side="left"))
+        here = slice(first, max(first, last))
+    meets = (at.start[here] < end) & (at.end[here] > start) & at.observed[here]
+    rows = at.order[here][meets]
+    return np.sort(rows[true[rows]])
+
+
+def _covered(cases: Sequence[findings.Case]) -> float:
+    """Seconds covered by spans of all groups; overlaps within a group count once."""
+    total, group, reached = 0.0, -1, -np.inf
+    spans_ = (c.span for c in cases if c.span is not None)
+    for span in sorted(spans_, key=lambda s: (s.group, s.start)):
+        if span.group != group:
+            group, reached = span.group, -np.inf
+        total += max(0.0, span.end - max(span.start, reached))
+        reached = max(reached, span.end)
+    return total
