@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 RATE = 5.0  # frames a second at which a suspected span is looked at
 _AROUND_S = 0.4  # so that its beginning and end are seen
@@ -46,6 +47,27 @@ def plan(suspects: Sequence[Suspect], times: npt.NDArray[np.float64], looked: Se
             continue
         known |= wanted
     return Plan(tuple(sorted(known - set(looked))), left_out)
+
+
+def fill(segments: pa.Table, times: npt.NDArray[np.float64], looked: Sequence[int], frames: int) -> tuple[int, ...]:
+    """At most `frames` new frames for what is left of a budget: the middle of each stable span that has none.
+
+    The longest spans first: there a frame stands for most time.
+    """
+    known = np.sort(times[list(looked)]) if looked else np.empty(0)
+    empty = [
+        (row["start_s"] - row["end_s"], row["start_s"], row["end_s"])
+        for row in segments.to_pylist()
+        if row["kind"] == "stable" and np.searchsorted(known, row["start_s"]) == np.searchsorted(known, row["end_s"])
+    ]
+    picked: set[int] = set()
+    for _, start, end in sorted(empty):
+        if len(picked) >= frames:
+            break
+        number = int(np.searchsorted(times, (start + end) / 2, side="right")) - 1
+        if number >= 0 and number not in looked:
+            picked.add(number)
+    return tuple(sorted(picked))
 
 
 def _frames(suspect: Suspect, times: npt.NDArray[np.float64]) -> set[int]:

@@ -118,8 +118,10 @@ def walk(request: Request) -> Walked:
     times = before.packets["time_s"].to_numpy()
     suspects = [again.Suspect(s.start_s, s.end_s, request.book[s.rule].level.rank) for s in state.judgement.suspects]
     plan = again.plan(suspects, times, first, max(0, allowed - len(first)))
-    if plan.numbers:
-        more, found_more = look.look(eyes, plan.numbers, "use.video:stage.again")
+    left = max(0, allowed - len(first) - len(plan.numbers))
+    extra = again.fill(before.segments, times, sorted({*first, *plan.numbers}), left)
+    if plan.numbers or extra:
+        more, found_more = look.look(eyes, [*plan.numbers, *extra], "use.video:stage.again")
         frames = pa.concat_tables([frames, more]).sort_by("number")
         found = pa.concat_tables([found, found_more]).sort_by([("number", "ascending"), ("score", "descending")])
         state = _judge(request, before, frames, found)
