@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 import pydantic
 
@@ -55,9 +56,15 @@ class Finding(words.Word):
 
     @property
     def id(self) -> str:
-        """Equal for equal verdicts of equal rules on equal places."""
-        place = self.place.model_dump(mode="json")
+        """Equal for equal verdicts of equal rules on equal places; NaN counts as no value."""
+        place = _finite(self.place.model_dump(mode="json"))
         return ids.content_id("finding", [self.rule.model_dump(mode="json"), self.verdict, place])
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class NotJudged(words.Word):

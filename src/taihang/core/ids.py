@@ -24,9 +24,12 @@ def digest_stream(stream: BinaryIO) -> str:
 
 
 def digest_json(value: Any) -> str:
-    """SHA-256 of a JSON value in one canonical form (sorted keys, no spaces, UTF-8, no NaN)."""
+    """SHA-256 of a JSON value in one canonical form (sorted keys, no spaces, UTF-8, no NaN).
+
+    Undecodable bytes of a file name (lone surrogates) are kept as they came.
+    """
     plain = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return digest(plain.encode())
+    return digest(plain.encode(errors="surrogatepass"))
 
 
 def content_id(kind: str, value: Any) -> str:

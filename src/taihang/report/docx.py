@@ -112,9 +112,9 @@ class _Draft:
         )
         clause = rule.clause
         if clause is None:
-            page.text(f"{line} · {said.t('clause.none')}", grey=True, size=9)
+            page.text(f"{line} · {said.t('clause.none')}", grey=True, size=9, keep=True)
         else:
-            page.text(line, grey=True, size=9)
+            page.text(line, grey=True, size=9, keep=True)
             dated = said.t("clause.effective", date=clause.effective.isoformat())
             if clause.superseded:
                 dated += f" · {said.t('clause.superseded', date=clause.superseded.isoformat())}"
@@ -138,7 +138,7 @@ class _Draft:
         said, page, found = self.said, self.page, entry.finding
         heading = [said.t("finding.heading", number=entry.number), _when(entry), said.length(found.place)]
         page.heading("  ".join(part for part in heading if part), 3)
-        page.text(said.say(found.message))
+        page.text(said.say(found.message), keep=True)
         measured = "; ".join(f"{said.value(name)} = {said.value(value)}" for name, value in found.measured.items())
         pairs = [
             (said.t("finding.place"), self._place(entry)),
@@ -147,7 +147,7 @@ class _Draft:
             (said.t("finding.produced_by"), said.makers(found)),
             (said.t("finding.id"), entry.id),
         ]
-        page.pairs([pair for pair in pairs if pair[1]])
+        page.pairs([pair for pair in pairs if pair[1]], keep=bool(entry.pictures))
         page.pictures([self._shown(one) for one in entry.pictures[:_MOST_PICTURES]])
         for clip in entry.clips:
             text = said.t("clip.caption", time=plain.span(clip.start_s, clip.end_s))
@@ -300,7 +300,8 @@ class _Draft:
         page.pairs([(said.t(f"verify.{key}"), command) for key, command in commands], label_mm=70)
         page.heading(said.t("sign.title"), 1)
         page.text(said.t("sign.text"))
-        page.lines([said.t(f"sign.{key}") for key in ("opinion", "inspector", "number", "second", "date")])
+        page.lines([said.t("sign.opinion")], across=1)
+        page.lines([said.t(f"sign.{key}") for key in ("inspector", "number", "second", "date")])
 
 
 def _when(entry: view.Entry) -> str:

@@ -65,6 +65,11 @@ class Word:
             styles[name].paragraph_format.keep_with_next = True
             styles[name].paragraph_format.space_before = docx.shared.Pt(12 if name == "Heading 1" else 8)
             styles[name].paragraph_format.space_after = docx.shared.Pt(4)
+        # Without a language, office suites set Chinese with the punctuation of another region.
+        defaults = styles.element.find(f".//{docx.oxml.ns.qn('w:rPrDefault')}/{docx.oxml.ns.qn('w:rPr')}")
+        for old in defaults.findall(docx.oxml.ns.qn("w:lang")):
+            defaults.remove(old)
+        defaults.append(_xml(f'<w:lang {_NS} w:val="en-US" w:eastAsia="zh-CN"/>'))
         # The template's title carries a coloured rule.
         border = styles["Title"].element.find(f".//{docx.oxml.ns.qn('w:pBdr')}")
         if border is not None:
@@ -84,11 +89,13 @@ class Word:
         """A heading; level 0 is the title."""
         self.document.add_heading(plain.clean(text), level)
 
-    def text(self, text: str, *, bold: bool = False, grey: bool = False, size: float | None = None) -> Any:
-        """A paragraph."""
+    def text(
+        self, text: str, *, bold: bool = False, grey: bool = False, size: float | None = None, keep: bool = False
+    ) -> None:
+        """A paragraph; `keep` holds it on one page with what follows."""
         paragraph = self.document.add_paragraph()
+        paragraph.paragraph_format.keep_with_next = keep or None
         self._run(paragraph, text, bold=bold, grey=grey, size=size)
-        return paragraph
 
     def framed(self, title: str, text: str) -> None:
         """A paragraph inside a heavy frame."""
@@ -99,8 +106,9 @@ class Word:
         paragraph._p.get_or_add_pPr().append(_xml(f"<w:pBdr {_NS}>{sides}</w:pBdr>"))
 
     def quote(self, text: str) -> None:
-        """An indented paragraph with a rule at its left."""
+        """An indented paragraph with a rule at its left, on one page with what follows."""
         paragraph = self.document.add_paragraph()
+        paragraph.paragraph_format.keep_with_next = True
         paragraph.paragraph_format.left_indent = docx.shared.Mm(5)
         self._run(paragraph, text)
         rule = '<w:left w:val="single" w:sz="18" w:space="8" w:color="C8CDD3"/>'
@@ -111,8 +119,8 @@ class Word:
         for text in texts:
             self._run(self.document.add_paragraph(style="List Bullet"), text)
 
-    def pairs(self, pairs: Sequence[tuple[str, str]], *, label_mm: float = 32) -> None:
-        """Labels and values without lines."""
+    def pairs(self, pairs: Sequence[tuple[str, str]], *, label_mm: float = 32, keep: bool = False) -> None:
+        """Labels and values without lines; `keep` holds them on one page with what follows."""
         if not pairs:
             return
         table = self.document.add_table(rows=0, cols=2)
@@ -120,8 +128,9 @@ class Word:
             cells = table.add_row().cells
             self._run(cells[0].paragraphs[0], label, grey=True, size=9.5)
             self._run(cells[1].paragraphs[0], value, size=10)
+            cells[0].paragraphs[0].paragraph_format.keep_with_next = keep or None
         _tight(table, [docx.shared.Mm(label_mm), self.width - docx.shared.Mm(label_mm)])
-        self._after()
+        self._after(keep)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float]) -> None:
         """A table whose head is repeated on every page; `shares` are the widths of its columns."""
@@ -154,19 +163,19 @@ class Word:
             _tight(table, [int(self.width / 2)] * 2)
             self._after()
 
-    def lines(self, labels: Sequence[str]) -> None:
-        """Labels with a line to write on, two in a row."""
-        table = self.document.add_table(rows=0, cols=2)
-        for start in range(0, len(labels), 2):
-            for cell, label in zip(table.add_row().cells, labels[start : start + 2], strict=False):
+    def lines(self, labels: Sequence[str], *, across: int = 2) -> None:
+        """Labels with a line to write on, `across` in a row."""
+        table = self.document.add_table(rows=0, cols=across)
+        for start in range(0, len(labels), across):
+            for cell, label in zip(table.add_row().cells, labels[start : start + across], strict=False):
                 self._run(cell.paragraphs[0], label, grey=True, size=9.5)
-                cell.paragraphs[0].paragraph_format.keep_with_next = True
                 line = cell.add_paragraph()
-                line.paragraph_format.space_before = docx.shared.Pt(22)
-                line.paragraph_format.right_indent = docx.shared.Mm(6)
+                line.paragraph_format.space_before = docx.shared.Pt(24)
+                line.paragraph_format.right_indent = docx.shared.Mm(6 if across > 1 else 0)
                 rule = '<w:bottom w:val="single" w:sz="6" w:space="1" w:color="000000"/>'
                 line._p.get_or_add_pPr().append(_xml(f"<w:pBdr {_NS}>{rule}</w:pBdr>"))
-        _tight(table, [int(self.width / 2)] * 2)
+        _tight(table, [int(self.width / across)] * across)
+        self._after()
 
     def save(self, path: Path) -> None:
         """Write the file; raises OSError."""
@@ -190,8 +199,9 @@ class Word:
             return False
         return True
 
-    def _after(self) -> None:
+    def _after(self, keep: bool = False) -> None:
         gap = self.document.add_paragraph()
+        gap.paragraph_format.keep_with_next = keep or None
         gap.paragraph_format.space_after = docx.shared.Pt(0)
         gap.paragraph_format.line_spacing = docx.shared.Pt(6)
 
@@ -252,5 +262,7 @@ def _tight(table: docx.table.Table, widths: Sequence[int]) -> None:
         for cell, width in zip(row.cells, widths, strict=True):
             cell.width = width
             for paragraph in cell.paragraphs:
-                paragraph.paragraph_format.space_after = docx.shared.Pt(1)
+                paragraph.paragraph_format.space_after = docx.shared.Pt(1.5)
+                if paragraph.paragraph_format.space_before is None:
+                    paragraph.paragraph_format.space_before = docx.shared.Pt(1.5)
                 paragraph.paragraph_format.line_spacing = 1.0
