@@ -29,9 +29,9 @@ _IMPORTS = (
 def measure(folder: Path) -> Counter[str]:
     """Install the base into `folder`; bytes by top-level package."""
     environment = {**os.environ, "TAIHANG_VENV": str(folder)}
-    environment.pop("VIRTUAL_ENV", None)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     subprocess.run(["sh", "-c", _SETUP, "sh", str(ROOT)], env=environment, check=True)
-    subprocess.run([str(folder / "bin" / "python"), "-c", _IMPORTS], check=True)
+    subprocess.run([str(folder / "bin" / "python"), "-c", _IMPORTS], env=environment, check=True)
     sizes: Counter[str] = Counter()
     for path in folder.rglob("*"):
         if path.is_file() and not path.is_symlink():

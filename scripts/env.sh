@@ -93,6 +93,8 @@ _env_make() {
         _env_run uv venv --quiet --allow-existing --python "${found:->=3.11}" "$venv"
     else
         _env_run "$found" -m venv "$venv"
+        # Python 3.11 puts it in; nothing here needs it.
+        _env_run "$python" -m pip uninstall --yes setuptools
     fi
     rm -f "$venv/.taihang-installing"
 }
