@@ -44,6 +44,11 @@ class Case:
     row: int | None = None
     several: int = 0
 
+    @property
+    def certain(self) -> bool:
+        """False when the verdict is that the evidence does not suffice."""
+        return self.span is None or self.span.certain
+
 
 @dataclasses.dataclass(frozen=True)
 class _Told:
@@ -74,14 +79,13 @@ def tell(
     table: tabling.Table,
     cases: Sequence[Case],
 ) -> list[found.Finding]:
-    """Findings for cases in their order; those beyond the first thousand are told as one, with all their rows."""
+    """Findings for cases, in their order."""
     if not cases:
         return []
-    told = _folded(cases)
     ref = reference(book, compiled)
-    measured = _measured(compiled, table, [case.rows for case in told])
-    confidences = _confidences(compiled, table, [case.rows for case in told])
-    rest = zip(told, measured, confidences, strict=True)
+    measured = _measured(compiled, table, [case.rows for case in cases])
+    confidences = _confidences(compiled, table, [case.rows for case in cases])
+    rest = zip(cases, measured, confidences, strict=True)
     return [_finding(ref, compiled, by, table, _Told(*one)) for one in rest]
 
 
@@ -90,18 +94,23 @@ def names(compiled: rulebook.Compiled, by: tuple[str, ...]) -> frozenset[str]:
     return frozenset({*BUILT_IN, *by, *compiled.rule.measures, *compiled.rule.parameters})
 
 
-def _folded(cases: Sequence[Case]) -> list[Case]:
+def folded(cases: Sequence[Case]) -> list[Case]:
+    """The first thousand cases, and one each for all further violated and insufficient ones, with all their rows."""
     if len(cases) <= MOST_FINDINGS:
         return list(cases)
-    told, rest = list(cases[: MOST_FINDINGS - 1]), cases[MOST_FINDINGS - 1 :]
-    rows = np.unique(np.concatenate([case.rows for case in rest]))
-    ranges = [case.span for case in rest if case.span is not None]
+    rest = cases[MOST_FINDINGS:]
+    kinds = ([c for c in rest if c.certain], [c for c in rest if not c.certain])
+    return [*cases[:MOST_FINDINGS], *(_together(kind) for kind in kinds if kind)]
+
+
+def _together(cases: Sequence[Case]) -> Case:
+    rows = np.unique(np.concatenate([case.rows for case in cases]))
+    found_spans = [case.span for case in cases if case.span is not None]
     span = None
-    if ranges:
-        start, end = min(s.start for s in ranges), max(s.end for s in ranges)
-        sure = any(s.certain for s in ranges)
-        span = dataclasses.replace(ranges[0], start=start, end=end, certain=sure, count=sum(s.count for s in ranges))
-    return [*told, Case((), rows, span, several=len(rest))]
+    if found_spans:
+        start, end = min(s.start for s in found_spans), max(s.end for s in found_spans)
+        span = dataclasses.replace(found_spans[0], start=start, end=end, after_s=None, second=None)
+    return Case((), rows, span, several=len(cases))
 
 
 def _finding(
@@ -112,7 +121,6 @@ def _finding(
     told: _Told,
 ) -> found.Finding:
     rule, case, measured, span = compiled.rule, told.case, told.measured, told.case.span
-    certain = span is None or span.certain
     keys = dict(zip(by, case.keys, strict=True)) if not case.several else {}
     place_keys = dict(keys)
     if case.row is not None:
@@ -127,7 +135,7 @@ def _finding(
         proofs.append(_rows(*case.second))
     return found.Finding(
         rule=ref,
-        verdict="violated" if certain else "insufficient",
+        verdict="violated" if case.certain else "insufficient",
         level=rule.level,
         place=found.Place(
             table=rule.table,
@@ -137,7 +145,7 @@ def _finding(
         ),
         message=_message(rule.message, values, span),
         measured={**_measures_of_span(case), **measured},
-        confidence=told.confidence if certain else found.Confidence(),
+        confidence=told.confidence if case.certain else found.Confidence(),
         evidence=tuple(proofs),
     )
 

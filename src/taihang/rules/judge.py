@@ -15,6 +15,10 @@ from taihang.rules import judgement as judged
 from taihang.rules import rule as ruling
 from taihang.rules import table as tabling
 
+Judgement = judged.Judgement
+Suspect = judged.Suspect
+Counts = judged.Counts
+
 
 def judge(
     book: rulebook.Rulebook,
@@ -56,7 +60,7 @@ class _Judge:
         self.steps = {step.compiled.rule.id: step for step in plan.steps}
         self.scans = {name: _scanned(tables[name], tests, limits) for name, tests in plan.tests.items()}
         self.layouts: dict[tuple[str, tuple[str, ...]], timeline.Layout] = {}
-        self.raw: dict[tuple[str, int, tuple[str, ...]], timeline.Line] = {}
+        self.last: tuple[object, timeline.Line] | None = None
         self.spans: dict[str, list[spans.Span]] = {}
 
     def judgement(self) -> judged.Judgement:
@@ -106,31 +110,30 @@ class _Judge:
         group, keys = tabling.groups(table.data.select(list(step.by)).take(rows), step.by)
         order = np.argsort(group, kind="stable")
         if per == "row":
-            # Beyond what is told one by one, the first case stands for the rest.
-            return [findings.Case(keys[group[n]], rows[n : n + 1], row=int(rows[n])) for n in order.tolist()]
+            # Cases are made for those only that are told one by one: there may be millions.
+            told, rest = np.split(order, [findings.MOST_FINDINGS])
+            cases = [findings.Case(keys[group[n]], rows[n : n + 1], row=int(rows[n])) for n in told.tolist()]
+            return [*cases, findings.Case((), np.sort(rows[rest]), several=len(rest))] if len(rest) else cases
         edges = np.searchsorted(group[order], np.arange(len(keys) + 1))
-        return [findings.Case(key, rows[order[edges[n] : edges[n + 1]]]) for n, key in enumerate(keys)]
+        cases = [findings.Case(key, rows[order[edges[n] : edges[n + 1]]]) for n, key in enumerate(keys)]
+        return findings.folded(cases)
 
     def _timed_cases(self, step: planning.Step) -> list[findings.Case]:
         rule = step.compiled.rule
         at = self._layout(rule.table, step.by)
-        true = np.zeros(self.tables[rule.table].data.num_rows, bool)
-        true[self._violating(step)] = True
+        rows = _Finder(at, self.scans[rule.table], step.test)
+        second = None
+        if rule.followed_by is not None:
+            name, test, by = self._second(step)
+            second = name, _Finder(self._layout(name, by), self.scans[name], test)
         cases = []
         for span in spans.cooled(self._spans(rule.id), rule.cooldown):
-            rows = _rows_within(at, true, span.group, span.start, span.end)
-            cases.append(findings.Case(at.keys[span.group], rows, span, self._second_rows(step, span)))
-        return cases
-
-    def _second_rows(self, step: planning.Step, span: spans.Span) -> tuple[str, tabling.Table, findings.Rows] | None:
-        if span.second is None or step.second_table is None:
-            return None
-        group, start, end = span.second
-        name, test, by = self._second(step)
-        true = np.zeros(self.tables[name].data.num_rows, bool)
-        true[self.scans[name].violating(test)] = True
-        rows = _rows_within(self._layout(name, by), true, group, start, end)
-        return name, self.tables[name], rows
+            after = None
+            if second is not None and span.second is not None:
+                after = second[0], self.tables[second[0]], second[1].rows(*span.second)
+            own = rows.rows(span.group, span.start, span.end)
+            cases.append(findings.Case(at.keys[span.group], own, span, after))
+        return findings.folded(cases)
 
     def _suspects(self, step: planning.Step) -> list[judged.Suspect]:
         if not step.timed:
@@ -212,9 +215,13 @@ class _Judge:
         return self.layouts[name, by]
 
     def _line(self, name: str, test: int, by: tuple[str, ...]) -> timeline.Line:
-        scanned = self.scans[name]
-        at = self._layout(name, by)
-        return timeline.line(at, scanned.total, scanned.violating(test), scanned.undecided(test))
+        # Counting and judging a rule ask for the same line one after the other; more is not kept.
+        if self.last is None or self.last[0] != (name, test, by):
+            scanned = self.scans[name]
+            at = self._layout(name, by)
+            line = timeline.line(at, scanned.total, scanned.violating(test), scanned.undecided(test))
+            self.last = (name, test, by), line
+        return self.last[1]
 
     def _counts(self, step: planning.Step) -> judged.Counts:
         rule = step.compiled.rule
@@ -230,17 +237,17 @@ class _Judge:
         return judged.Counts(rule.id, rule.table, scanned.total, judged_rows, violated, unknown, 0, 0, 0, 0, seconds)
 
     def _summed(self, step: planning.Step, own: judged.Counts, cases: Sequence[findings.Case]) -> judged.Counts:
-        certain = [c for c in cases if c.span is None or c.span.certain]
+        certain = [c for c in cases if c.certain]
         groups = 1
         if step.timed:
             groups = len(self._layout(step.compiled.rule.table, step.by).keys)
-        seconds = None if own.seconds_judged is None else _covered(certain)
+        seconds = None if own.seconds_judged is None else _covered(self._spans(step.compiled.rule.id))
         return dataclasses.replace(
             own,
             groups=groups,
             groups_violated=len({c.keys for c in certain}),
-            findings=len(certain),
-            insufficient=len(cases) - len(certain),
+            findings=sum(c.several or 1 for c in certain),
+            insufficient=sum(c.several or 1 for c in cases if not c.certain),
             seconds_violated=seconds,
         )
 
@@ -252,23 +259,30 @@ def _scanned(table: tabling.Table, tests: Sequence[scan.Test], limits: engine.Se
         raise scan.culprit(table.data, tests, error) from None
 
 
-def _rows_within(at: timeline.Layout, true: occurrence.Flags, group: int, start: float, end: float) -> findings.Rows:
-    """Positions, ascending, of a group's true and observed rows that meet [start, end)."""
-    here = at.slice(group)
-    if not at.overlapping:
-        first = here.start + int(np.searchsorted(at.end[here], start, side="right"))
-        last = here.start + int(np.searchsorted(at.start[here], end, side="left"))
-        here = slice(first, max(first, last))
-    meets = (at.start[here] < end) & (at.end[here] > start) & at.observed[here]
-    rows = at.order[here][meets]
-    return np.sort(rows[true[rows]])
+class _Finder:
+    """Finds the rows behind spans."""
+
+    def __init__(self, at: timeline.Layout, scanned: scan.Scan, test: int) -> None:
+        self.at = at
+        self.true = np.zeros(scanned.total, bool)
+        self.true[scanned.violating(test)] = True
+
+    def rows(self, group: int, start: float, end: float) -> findings.Rows:
+        """Positions, ascending, of a group's true rows that meet [start, end)."""
+        at = self.at
+        here = at.slice(group)
+        if not at.overlapping:
+            first = here.start + int(np.searchsorted(at.end[here], start, side="right"))
+            last = here.start + int(np.searchsorted(at.start[here], end, side="left"))
+            here = slice(first, max(first, last))
+        rows = at.order[here][(at.start[here] < end) & (at.end[here] > start)]
+        return np.sort(rows[self.true[rows]])
 
 
-def _covered(cases: Sequence[findings.Case]) -> float:
-    """Seconds covered by spans of all groups; overlaps within a group count once."""
+def _covered(found_spans: Sequence[spans.Span]) -> float:
+    """Seconds covered by certain spans of all groups; overlaps within a group count once."""
     total, group, reached = 0.0, -1, -np.inf
-    spans_ = (c.span for c in cases if c.span is not None)
-    for span in sorted(spans_, key=lambda s: (s.group, s.start)):
+    for span in sorted((s for s in found_spans if s.certain), key=lambda s: (s.group, s.start)):
         if span.group != group:
             group, reached = span.group, -np.inf
         total += max(0.0, span.end - max(span.start, reached))

@@ -110,7 +110,6 @@ def _step(
 ) -> Step:
     rule, table = compiled.rule, tables[compiled.rule.table]
     by = rule.by if rule.by is not None else table.keys
-    test = scan.Test(compiled.where, compiled.filter)
     for part in (compiled.where, compiled.filter, *compiled.measures.values()):
         if part is not None:
             part.check_columns(table.columns, rule.table)
@@ -123,6 +122,7 @@ def _step(
     timed = table.timed and rule.per in {None, "run"}
     if rule.timed and not table.timed:
         raise errors.UserError("rules:table.no_time", where=compiled.place("table"), table=rule.table)
+    test = scan.Test(compiled.where, compiled.filter, timed)
     step = Step(compiled, by, timed, number(rule.table, test))
     return _with_second(step, book, tables, number) if rule.follow else step
 
@@ -155,7 +155,7 @@ def _with_second(step: Step, book: rulebook.Rulebook, tables: Mapping[str, tabli
         matched = (*follow.by, *([None] * (len(step.by) - len(follow.by))))
     else:
         matched = tuple(column if column in table.columns else None for column in step.by)
-    test = scan.Test(compiled.follow, compiled.follow_filter)
+    test = scan.Test(compiled.follow, compiled.follow_filter, timed=True)
     return dataclasses.replace(step, second_table=name, second_test=number(name, test), second_by=matched)
 
 

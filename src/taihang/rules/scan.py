@@ -26,13 +26,21 @@ class Test:
 
     where: predicate.Expression
     filter: predicate.Expression | None = None
+    timed: bool = False
 
     @property
     def sql(self) -> str:
-        """One three-valued expression; rows outside the filter are FALSE."""
-        if self.filter is None:
-            return f"({self.where.sql})"
-        return f"(CASE WHEN ({self.filter.sql}) THEN ({self.where.sql}) ELSE FALSE END)"
+        """One three-valued expression: rows outside the filter are FALSE, unobserved rows in time are NULL."""
+        where = f"({self.where.sql})"
+        if self.timed:
+            where = f"(CASE WHEN observed THEN {where} END)"
+        return where if self.filter is None else f"(CASE WHEN ({self.filter.sql}) THEN {where} ELSE FALSE END)"
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns that it reads."""
+        own = frozenset[str]().union(*(part.columns for part in self.parts))
+        return own | {"observed"} if self.timed else own
 
     @property
     def parts(self) -> tuple[predicate.Expression, ...]:
@@ -71,7 +79,7 @@ def scan(data: pa.Table, tests: Sequence[Test], limits: tables.Settings | None =
     """
     words = -(-len(tests) // BITS)
     filters = [n for n, test in enumerate(tests) if test.filter is not None]
-    used = used_columns(data, [part for test in tests for part in test.parts])
+    used = _used(data, tests)
     sql = f"SELECT {', '.join(_words(tests, filters))} FROM {NAME}"
     kept_rows, kept = [], []
     filtered = np.zeros(len(filters), np.int64)
@@ -93,8 +101,8 @@ def scan(data: pa.Table, tests: Sequence[Test], limits: tables.Settings | None =
     return Scan(position, rows, bits[:, :words], bits[:, words:], counts)
 
 
-def used_columns(data: pa.Table, parts: Sequence[predicate.Expression]) -> pa.Table:
-    """Only the columns that expressions name; one column at least, so that rows can be counted."""
+def _used(data: pa.Table, parts: Sequence[Test | predicate.Expression]) -> pa.Table:
+    """Only the columns that are read; one column at least, so that rows can be counted."""
     used = frozenset[str]().union(*(part.columns for part in parts))
     names = [name for name in data.column_names if name in used]
     if names:
@@ -120,7 +128,7 @@ def bind(schema: pa.Schema, parts: Sequence[predicate.Expression]) -> tuple[str,
     """
     if not parts:
         return ()
-    empty = used_columns(schema.empty_table(), parts)
+    empty = _used(schema.empty_table(), parts)
     with tables.Engine({NAME: empty}) as engine:
         try:
             return _types(engine, parts)
@@ -131,7 +139,7 @@ def bind(schema: pa.Schema, parts: Sequence[predicate.Expression]) -> tuple[str,
 
 def culprit(data: pa.Table, tests: Sequence[Test], found: tables.QueryError) -> errors.UserError:
     """The error that names the one test that cannot be evaluated over the rows."""
-    with tables.Engine({NAME: used_columns(data, [part for test in tests for part in test.parts])}) as engine:
+    with tables.Engine({NAME: _used(data, tests)}) as engine:
         for test in tests:
             try:
                 for _ in engine.batches(f"SELECT {test.sql} AS v FROM {NAME}"):

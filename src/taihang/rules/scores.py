@@ -82,7 +82,7 @@ def _rule(dimension: str, compiled: rulebook.Compiled, counts: judgement.Counts 
 
 def _timed_query(compiled: rulebook.Compiled) -> str:
     rule = compiled.rule
-    value = f"CASE WHEN observed THEN {scan.Test(compiled.where, compiled.filter).sql} END"
+    value = scan.Test(compiled.where, compiled.filter, timed=True).sql
     terms = [
         f"{name}={duration.text(term) if isinstance(term, float) else term}"
         for name in ("sustained", "max_gap", "at_least", "within", "cooldown")
@@ -95,4 +95,4 @@ def _timed_query(compiled: rulebook.Compiled) -> str:
 
 
 def _share(whole: float, bad: float) -> float | None:
-    return round(1 - bad / whole, 9) if whole else None
+    return round(max(0.0, 1 - bad / whole), 9) if whole else None
