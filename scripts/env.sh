@@ -130,7 +130,7 @@ _env_find_python() {
 _env_install() {
     group=$1
     case $group in
-    base) say "首次运行：正在安装（下载约 250 MB，需几分钟）……" "first run: installing (a download of about 250 MB, a few minutes) …" ;;
+    base) say "首次运行：正在安装（下载约 220 MB，需几分钟）……" "first run: installing (a download of about 220 MB, a few minutes) …" ;;
     check) say "正在安装检查工具……" "installing the tools of the checks …" ;;
     bench) say "正在安装对比所用的工具……" "installing the peers that the benchmarks compare with …" ;;
     hub) say "正在安装 torch 和 transformers（可能有数 GB）……" "installing torch and transformers (this may be some GB) …" ;;
