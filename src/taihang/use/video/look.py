@@ -15,6 +15,7 @@ from taihang.core import ids, job, words
 from taihang.engines import stages
 from taihang.engines.media import frame as picture
 from taihang.engines.media import frames as decoding
+from taihang.engines.predict import appearance
 from taihang.engines.predict import predictor as predict
 from taihang.engines.predict import scene as scenes
 from taihang.use.video import register, sight
@@ -33,6 +34,7 @@ FRAMES = pa.schema(
         ("shown", pa.bool_()),  # False: the frame could not be decoded
     ]
 )
+_NOTHING = appearance.with_looks([], predict.DETECTIONS.empty_table())
 _STEP = 24  # frames a kept step: at most so many are looked at again after a kill
 _BATCH_PIXELS = 16_000_000
 
@@ -65,12 +67,12 @@ class Eyes:
 
 
 def look(eyes: Eyes, numbers: Sequence[int], stage: str = "use.video:stage.detect") -> tuple[pa.Table, pa.Table]:
-    """What the detector sees in frames `numbers`: (frames of schema FRAMES, detections), by number.
+    """What the detector sees in frames `numbers`: (frames of schema FRAMES, detections with looks), by number.
 
     Frames that cannot be decoded have a row with `shown` false and no detections.
     """
     wanted = sorted(set(numbers))
-    frames, found = [FRAMES.empty_table()], [predict.DETECTIONS.empty_table()]
+    frames, found = [FRAMES.empty_table()], [_NOTHING]
     key = eyes.key()
     finder = register.Reference(eyes.reference) if eyes.reference is not None else None
     eyes.progress.update(stage, 0, len(wanted))
@@ -87,9 +89,9 @@ def look(eyes: Eyes, numbers: Sequence[int], stage: str = "use.video:stage.detec
 def _step(eyes: Eyes, numbers: Sequence[int], finder: register.Reference | None) -> stages.Tables:
     rows: dict[int, dict[str, object]] = {n: {"number": n, "shown": False} for n in numbers}
     times = dict(zip(eyes.packets["number"].to_pylist(), eyes.packets["time_s"].to_pylist(), strict=True))
-    found = [predict.DETECTIONS.empty_table()]
+    found = [_NOTHING]
     for batch in _batches(decoding.frames(eyes.path, numbers, eyes.packets, motion=True)):
-        found.append(eyes.predictor.predict(batch, eyes.scene))
+        found.append(appearance.with_looks(batch, eyes.predictor.predict(batch, eyes.scene)))
         for frame in batch:
             rows[frame.number] |= {
                 "pts": frame.pts,

@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from taihang.use.video import scope, tables
 from taihang.use.video import seen as seeing
-from taihang.use.video import tables
 
 
-def protection(seen: seeing.Seen, labels: Mapping[str, Mapping[str, bool]]) -> pa.Table:
+def protection(seen: seeing.Seen, labels: Mapping[scope.Item, Mapping[str, bool]]) -> pa.Table:
     """What protective equipment each person wears, from a detector that has classes for it.
 
     `labels` maps helmet, vest, self_rescuer to the detector's labels and what each says, such as
     {"helmet": {"helmet": True, "head": False}}. A label that lies in the person's box says it;
     with only positive labels, none of them on a person taller than 80 pixels says no.
     """
-    items = [i for i in ("helmet", "vest", "self_rescuer") if i in labels]
+    items = [i for i in scope.ITEMS if i in labels]
     boxes = seeing.boxes_by_frame(seen)
     rows: list[dict[str, object]] = []
     start, end = seeing.span_of_frames(seen)
@@ -28,7 +28,7 @@ def protection(seen: seeing.Seen, labels: Mapping[str, Mapping[str, bool]]) -> p
         for frame, box in zip(frames.tolist(), people_boxes, strict=True):
             if not end[frame] > start[frame]:
                 continue
-            said = {i: _worn(box, boxes.get(frame, []), labels[i]) for i in items}
+            said: dict[str, bool | None] = {i: _worn(box, boxes.get(frame, []), labels[i]) for i in items}
             rows.append({"start_s": start[frame], "end_s": end[frame], "observed": True, "track": track, **said})
         rows += _gaps([r for r in rows if r["track"] == track and r["observed"]], {"track": track})
     table = pa.Table.from_pylist(rows, schema=tables.schema("protection"))

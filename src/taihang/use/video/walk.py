@@ -21,12 +21,11 @@ from taihang.engines import stages
 from taihang.engines.media import packets as packeting
 from taihang.engines.media import probe as probing
 from taihang.engines.predict import predictor as predict
-from taihang.engines.predict import scene as scenes
 from taihang.rules import judge, rulebook
 from taihang.rules import table as ruled
 from taihang.use.video import (
     again,
-    background,
+    backdrop,
     boundaries,
     budget,
     conditions,
@@ -211,14 +210,12 @@ def _wishes(before: _Prefilter) -> list[budget.Wish]:
 
 
 def _eyes(request: Request, before: _Prefilter) -> look.Eyes:
-    fixed = before.scope.camera == "fixed"
-    empty = background.background(request.path, before.packets) if fixed else None
     return look.Eyes(
         path=request.path,
         video=before.probe.sha256,
         packets=before.packets,
         predictor=request.predictor,
-        scene=scenes.Scene(camera=before.scope.camera, background=empty),
+        scene=backdrop.backdrop(request.path, before.packets, before.scope.camera),
         reference=placing.reference(request.path, before.packets, before.zones) if before.zones else None,
         store=before.store,
         progress=request.progress,
@@ -242,8 +239,9 @@ def _judge(request: Request, before: _Prefilter, frames: pa.Table, found: pa.Tab
     view = conditions.camera(sights, before.signals.camera, duration)
     hidden = sorted(span for spans in conditions.blind(view).values() for span in spans)
     times = shown["time_s"].to_numpy()
-    tracked = track.track(found, shown, before.probe.width, before.probe.height)
-    outlines = placing.outlines(before.zones, shown, (before.probe.width, before.probe.height), fixed)
+    size = (before.probe.width, before.probe.height)
+    tracked = track.track(found, shown, *size, sure=request.predictor.sure, camera=before.scope.camera)
+    outlines = placing.outlines(before.zones, shown, size, fixed)
     what = seen.Seen(
         times=times,
         numbers=shown["number"].to_numpy().astype(np.int64),
