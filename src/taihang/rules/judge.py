@@ -104,7 +104,7 @@ class _Judge:
         if not len(rows):
             return []
         rule, table = step.compiled.rule, self.tables[step.compiled.rule.table]
-        per = rule.per or ("group" if rule.by else "rule")
+        per = _per(rule)
         if per == "rule":
             return [findings.Case((), rows)]
         group, keys = tabling.groups(table.data.select(list(step.by)).take(rows), step.by)
@@ -238,14 +238,20 @@ class _Judge:
 
     def _summed(self, step: planning.Step, own: judged.Counts, cases: Sequence[findings.Case]) -> judged.Counts:
         certain = [c for c in cases if c.certain]
-        groups = 1
+        rule = step.compiled.rule
+        groups, violated = 1, int(bool(certain))
         if step.timed:
-            groups = len(self._layout(step.compiled.rule.table, step.by).keys)
-        seconds = None if own.seconds_judged is None else _covered(self._spans(step.compiled.rule.id))
+            groups = len(self._layout(rule.table, step.by).keys)
+            violated = len({s.group for s in self._spans(rule.id) if s.certain})
+        elif _per(rule) != "rule":
+            table = self.tables[rule.table].data.select(list(step.by))
+            groups = len(tabling.groups(table, step.by)[1])
+            violated = len(tabling.groups(table.take(self._violating(step)), step.by)[1])
+        seconds = None if own.seconds_judged is None else _covered(self._spans(rule.id))
         return dataclasses.replace(
             own,
             groups=groups,
-            groups_violated=len({c.keys for c in certain}),
+            groups_violated=violated,
             findings=sum(c.several or 1 for c in certain),
             insufficient=sum(c.several or 1 for c in cases if not c.certain),
             seconds_violated=seconds,
@@ -257,6 +263,11 @@ def _scanned(table: tabling.Table, tests: Sequence[scan.Test], limits: engine.Se
         return scan.scan(table.data, tests, limits)
     except engine.QueryError as error:
         raise scan.culprit(table.data, tests, error) from None
+
+
+def _per(rule: ruling.Rule) -> ruling.Per:
+    """What a rule that is not judged in time gives one finding for."""
+    return rule.per or ("group" if rule.by else "rule")
 
 
 class _Finder:

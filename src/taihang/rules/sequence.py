@@ -123,7 +123,7 @@ def _verdicts(
         start, end, after, pair = float(window.start[n]), deadline, None, None
         if not wanted and some[n]:
             after = max(float(came[n]) - float(window.high_in[n]), 0.0)
-            end = max(float(came[n]), min(float(window.end[n]), float(left[n])))
+            end = min(float(left[n]), float(window.high_in[n] + window.within))
             pair = (other, float(came[n]), float(left[n]))
         look = (float(min(window.low_in[n], window.start[n])), deadline)
         doubt = spanning.Doubt.none if certain else _doubt(window, n)
