@@ -13,9 +13,21 @@ from taihang.report import attachments
 
 @pytest.mark.parametrize(
     "name",
-    ["x.jpg", "evidence/../x.jpg", "/etc/passwd", "evidence/.hidden", "evidence/a b.jpg", "evidence/a/b.jpg",
-     "evidence/", "evidence/" + "x" * 200, "evidence/<b>.jpg", "evidence/a\n.jpg", "evidence/a.jpg\n", "../evidence/x.jpg"],
-)  # fmt: skip
+    [
+        "x.jpg",
+        "evidence/../x.jpg",
+        "/etc/passwd",
+        "evidence/.hidden",
+        "evidence/a b.jpg",
+        "evidence/a/b.jpg",
+        "evidence/",
+        "evidence/" + "x" * 200,
+        "evidence/<b>.jpg",
+        "evidence/a\n.jpg",
+        "evidence/a.jpg\n",
+        "../evidence/x.jpg",
+    ],
+)
 def test_unsafe_names_are_refused(name: str) -> None:
     with pytest.raises(errors.Failure, match="not safe"):
         attachments.Attachments({name: b""})

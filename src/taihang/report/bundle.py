@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from taihang.report import attachments, document, docx, html, json
 Format = Literal["html", "json", "docx"]
 SUMS = "SHA256SUMS"
 _NAMES = (html.NAME, json.NAME, docx.NAME, SUMS)
-_WORK = ".report-"
+_WORK, _NEW, _OLD = ".report-writing", "new", "old"
 _CALLERS_MISTAKE = (
     errno.EACCES,
     errno.EPERM,
@@ -64,21 +65,15 @@ def write(
         usable(out_dir)
         created = not out_dir.exists()
         out_dir.mkdir(parents=True, exist_ok=True)
-        work = out_dir / f"{_WORK}{os.getpid()}"
-        _clear(out_dir)
         try:
-            new, old = work / "new", work / "old"
-            new.mkdir(parents=True)
-            old.mkdir()
-            _fill(report, new, language, held, formats)
-            _swap(out_dir, new, old)
-        except BaseException:
-            shutil.rmtree(work, ignore_errors=True)
+            with _writing(out_dir) as work:
+                _fill(report, work / _NEW, language, held, formats)
+                _swap(out_dir, work)
+        finally:
             if created:
+                # Only an empty folder goes: one that was made for nothing.
                 with contextlib.suppress(OSError):
                     out_dir.rmdir()
-            raise
-        shutil.rmtree(work, ignore_errors=True)
     return Paths(
         folder=out_dir,
         sums=out_dir / SUMS,
@@ -93,10 +88,13 @@ def usable(out_dir: Path) -> None:
     """Check, before long work starts, that a report may be written to `out_dir`.
 
     Raises errors.UserError when it is not a folder, or holds a file that a report would replace
-    and that no earlier report wrote.
+    and that no earlier report wrote. What a killed writer left there is undone.
     """
     if out_dir.exists() and not out_dir.is_dir():
         raise errors.UserError("report:not_a_folder", path=out_dir)
+    if (out_dir / _WORK).is_dir():
+        with _told(out_dir), _writing(out_dir):
+            pass
     ours = _owned(out_dir)
     for name in _present(out_dir):
         if name not in ours:
@@ -129,25 +127,56 @@ def _fill(
         os.fsync(out.fileno())
 
 
-def _swap(out_dir: Path, new: Path, old: Path) -> None:
-    """Move what is there to `old` and what is in `new` to its place; undo it all when a step fails."""
-    undo: list[tuple[Path, Path]] = []
-    try:
-        for name in _moved(out_dir):
-            (out_dir / name).replace(old / name)
-            undo.append((old / name, out_dir / name))
-        # The sums last: while they are missing or old, `sha256sum -c` tells that a swap was cut off.
-        for name in sorted((p.name for p in new.iterdir()), key=lambda n: (n == SUMS, n)):
-            (new / name).replace(out_dir / name)
-            undo.append((out_dir / name, new / name))
-    except BaseException:
-        for source, target in reversed(undo):
-            source.replace(target)
-        raise
+@contextlib.contextmanager
+def _writing(out_dir: Path) -> Iterator[Path]:
+    """The hidden folder of the one writer that may work in `out_dir`; gone when the block ends.
+
+    A block that fails is undone. Raises errors.Failure when another process is writing.
+    """
+    work = out_dir / _WORK
+    work.mkdir(exist_ok=True)
+    with (work / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise errors.Failure("report:busy", path=out_dir) from error
+        _undo(out_dir, work)
+        for name in (_NEW, _OLD):
+            shutil.rmtree(work / name, ignore_errors=True)
+            (work / name).mkdir()
+        try:
+            yield work
+        except BaseException:
+            _undo(out_dir, work)
+            shutil.rmtree(work)
+            raise
+        shutil.rmtree(work)
 
 
-def _moved(out_dir: Path) -> list[str]:
-    return [name for name in (*_NAMES, attachments.FOLDER) if (out_dir / name).exists()]
+def _swap(out_dir: Path, work: Path) -> None:
+    """Put what is there aside, and what is new in its place.
+
+    The sums go first and come last: while the new ones are not in place, the swap can be undone.
+    """
+    names = (SUMS, *(name for name in _NAMES if name != SUMS), attachments.FOLDER)
+    for name in names:
+        if (out_dir / name).exists():
+            (out_dir / name).replace(work / _OLD / name)
+    for name in reversed(names):
+        if (work / _NEW / name).exists():
+            (work / _NEW / name).replace(out_dir / name)
+
+
+def _undo(out_dir: Path, work: Path) -> None:
+    """Undo a swap that did not reach its end. May itself be cut off at any point and run again."""
+    new, old = work / _NEW, work / _OLD
+    if not (new / SUMS).exists() or not old.is_dir():
+        return
+    for name in sorted({listed.partition("/")[0] for listed in _owned(new)}):
+        if not (new / name).exists() and (out_dir / name).exists():
+            (out_dir / name).replace(new / name)
+    for path in sorted(old.iterdir()):
+        path.replace(out_dir / path.name)
 
 
 def _present(out_dir: Path) -> Iterator[str]:
@@ -169,29 +198,6 @@ def _owned(out_dir: Path) -> frozenset[str]:
     except (OSError, UnicodeDecodeError):
         return frozenset()
     return frozenset([SUMS, *(line[66:] for line in lines)])
-
-
-def _clear(out_dir: Path) -> None:
-    """Remove what killed writers left; a writer that was cut off while swapping is undone first."""
-    for work in sorted(out_dir.glob(f"{_WORK}*")):
-        pid = work.name.removeprefix(_WORK)
-        if not pid.isdigit() or (int(pid) != os.getpid() and _runs(int(pid))):
-            continue
-        saved = work / "old"
-        for path in sorted(saved.iterdir()) if saved.is_dir() else ():
-            if not os.path.lexists(out_dir / path.name):
-                path.replace(out_dir / path.name)
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @contextlib.contextmanager

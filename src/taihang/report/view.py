@@ -112,5 +112,5 @@ def groups(
     return tuple(result)
 
 
-def _group_key(entry: Entry) -> tuple[findings.Verdict, words.Level, str]:
-    return entry.finding.verdict, entry.finding.level, entry.finding.rule.model_dump_json()
+def _group_key(entry: Entry) -> tuple[findings.Verdict, words.Level, rules.RuleRef]:
+    return entry.finding.verdict, entry.finding.level, entry.finding.rule
