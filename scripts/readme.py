@@ -4,8 +4,8 @@
     readme.py --write    put what is printed now into the files
 
 A block is fenced as ```console and holds commands after `$ `, each followed by what it prints. The
-commands of a file run one after the other in an empty folder, in the file's language. What differs
-from run to run (how long something took, hashes) may differ.
+commands of a file run one after the other in an empty folder, in the file's language; then, once,
+what is fenced as ```python. What differs from run to run (how long something took, hashes) may differ.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FILES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
 _BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _VOLATILE = (
     (re.compile(r"\d+(?:\.\d+)?(?=\s?(?:s|min|秒|分钟)(?![A-Za-z]))"), "N"),
-    (re.compile(r"\d+(?:\.\d+)?(?=\s?[×x倍])"), "N"),
+    (re.compile(r"\d+(?:\.\d+)?(?=\s?(?:[×x倍](?!\d)|of its length))"), "N"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "HASH"),
 )
 
@@ -97,6 +97,18 @@ def _printed(command: str, folder: Path, language: str) -> str:
     return ran.stdout + (ran.stderr if ran.returncode > 1 else "")
 
 
+def _run_python(text: str, folder: Path) -> int:
+    """Run the Python blocks of a text in `folder`; 1 when one fails."""
+    environment = {**os.environ, "TAIHANG_HOME": str(folder / ".taihang")}
+    failed = 0
+    for block in blocks(text):
+        if block.kind == "python":
+            failed |= subprocess.run(
+                [sys.executable, "-c", block.body], cwd=folder, env=environment, check=False
+            ).returncode
+    return int(failed != 0)
+
+
 def main(*words: str) -> int:
     """Compare, or write with --write."""
     stale = 0
@@ -112,6 +124,7 @@ def main(*words: str) -> int:
                     settled(text).splitlines(), settled(now).splitlines(), path.name, "what is printed now", "", "", 1
                 )
                 print("\n".join(lines))
+        stale |= _run_python(FILES["en"].read_text(encoding="utf-8"), Path(folder))
     return stale
 
 

@@ -45,6 +45,17 @@ def test_every_block_shows_what_its_command_prints(capsys: pytest.CaptureFixture
     assert readme.main() == 0, capsys.readouterr().out
 
 
+def test_the_rulebook_that_is_shown_can_be_used(tmp_path: Path) -> None:
+    from taihang.rules import rulebook
+
+    shown = [block for block in readme.blocks(_TEXTS["en"]) if block.kind == "yaml"]
+    for block in shown:
+        path = tmp_path / "site.rules.yaml"
+        path.write_text(block.body, encoding="utf-8")
+        assert "two-at-the-post" in {rule.rule.id for rule in rulebook.load(path).rules}
+    assert shown
+
+
 def test_only_what_differs_from_run_to_run_may_differ() -> None:
     assert readme.settled("took 12.3 s (0.21×) " + "ab" * 32) == readme.settled("took 9 s (1.7×) " + "cd" * 32)
     assert readme.settled("4 findings at 0:12.5") != readme.settled("5 findings at 0:12.5")
