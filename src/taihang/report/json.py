@@ -62,7 +62,7 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:taihang:schema:report:1",
-        **made,
+        **_nullable(made),
     }
 
 
@@ -76,6 +76,17 @@ def _valid(value: Any) -> Any:
     if isinstance(value, list):
         return [_valid(v) for v in value]
     return value
+
+
+def _nullable(part: Any) -> Any:
+    """The schema with null beside every number that no bound keeps finite: NaN is written as null."""
+    if isinstance(part, list):
+        return [_nullable(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("type") == "number" and "minimum" not in part and "default" not in part:
+        return {**part, "type": ["number", "null"]}
+    return {name: _nullable(one) for name, one in part.items()}
 
 
 def _first_line(error: Exception) -> str:

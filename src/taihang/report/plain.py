@@ -8,6 +8,7 @@ import re
 from taihang.core import i18n, words
 
 LONGEST = 600
+_LONGEST_CLOCK_S = 10**9
 # XML 1.0 cannot hold C0 controls, lone surrogates and the two non-characters; C1 controls, bidi
 # overrides and isolates, and interlinear marks can make a text show something else than it holds.
 _UNSAFE = re.compile(
@@ -67,6 +68,8 @@ def clock(seconds: float, decimals: int = 1) -> str:
     """`m:ss.s`, from an hour on `h:mm:ss.s`; – when it is not a time."""
     if not math.isfinite(seconds):
         return "–"
+    if abs(seconds) > _LONGEST_CLOCK_S:
+        return f"{number(seconds)} s"
     unit = 10**decimals
     whole, part = divmod(round(abs(seconds) * unit), unit)
     minutes, second = divmod(whole, 60)
