@@ -16,6 +16,7 @@ import numpy.typing as npt
 Image = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.uint8]
 
+WIDTH = 320  # pixels; enough for whatever is tall enough to be a person
 _FEWEST = 8  # fewer frames cannot tell what comes back
 _USED = 48
 _SAME = 24  # grey levels, the largest of three channels
@@ -61,16 +62,24 @@ def learn(images: Sequence[Image]) -> Image | None:
     return np.asarray(cv2.medianBlur(mean.astype(np.uint8), 5), np.uint8)
 
 
+def small(image: Image) -> Image:
+    """The image, at most WIDTH wide."""
+    rows, columns = image.shape[:2]
+    size = (min(WIDTH, columns), max(1, round(rows * min(1.0, WIDTH / columns))))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def standing_out(image: Image, background: Image) -> Mask | None:
-    """1 where an image (any size) differs from the background, at the background's size, else 0.
+    """1 where an image differs from the background, else 0, at most WIDTH wide; any two sizes.
 
     Brightness is evened channel by channel. None when the shapes differ or most of it stands out.
     """
     rows, columns = background.shape[:2]
     if abs(image.shape[0] * columns - image.shape[1] * rows) > 0.02 * image.shape[1] * rows:
         return None
-    now = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
-    empty = background.astype(np.float32)
+    empty = small(background).astype(np.float32)
+    size = (empty.shape[1], empty.shape[0])
+    now = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     gain = np.median((now + 1) / (empty + 1), axis=(0, 1))
     difference = np.abs(now - empty * gain).max(axis=-1)
     limit = max(_SAME + 4, _NOISE * float(np.median(difference)))

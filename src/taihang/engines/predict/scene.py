@@ -6,16 +6,12 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-import cv2
-import numpy as np
-
 from taihang.engines.predict import background as backgrounds
 
 if TYPE_CHECKING:
     from taihang.engines.media import frame as media
 
 Camera = Literal["fixed", "worn", "unknown"]
-_WIDTH = 320
 _KEPT = 96
 
 
@@ -42,14 +38,8 @@ def of(frames: Iterable[media.Frame], camera: Camera = "unknown") -> Scene:
         for place, frame in enumerate(frames):
             if place % stride:
                 continue
-            kept.append(_small(frame.image))
+            kept.append(backgrounds.small(frame.image))
             if len(kept) > _KEPT:
                 kept, stride = kept[::2], stride * 2
         kept = [image for image in kept if image.shape == kept[0].shape]
     return Scene(camera, backgrounds.learn(kept))
-
-
-def _small(image: backgrounds.Image) -> backgrounds.Image:
-    rows, columns = image.shape[:2]
-    size = (min(_WIDTH, columns), max(1, round(rows * min(1.0, _WIDTH / columns))))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,233 @@
+"""Tracks: which detections in different frames are one thing, whatever the time between frames.
+
+Frames may be a tenth of a second or ten seconds apart. Position follows a damped constant velocity
+(an Ornstein-Uhlenbeck process, as in Singer, 1970): straight on for a moment, anywhere a walker can
+be after a while. Every frame's detections are assigned to the tracks at the least total cost, the
+negative log likelihood of place, size, look and of not having been seen in the frames between.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from taihang.engines.predict import appearance, assignment
+from taihang.engines.predict import boxes as geometry
+
+TRACKS = pa.schema(
+    [
+        pa.field("track", pa.int32(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("start_s", pa.float64(), nullable=False),
+        pa.field("end_s", pa.float64(), nullable=False),
+        pa.field("seen", pa.int32(), nullable=False),  # detections in it
+        pa.field("sure", pa.int32(), nullable=False),  # those that stand alone
+        pa.field("longest_gap_s", pa.float64(), nullable=False),  # between detections next to each other
+        pa.field("score", pa.float32(), nullable=False),  # the best one
+    ]
+)
+_SIDES = ("x0", "y0", "x1", "y1")
+# Lengths are in units of the box's longer side (for a person: their height).
+_SPEED = {"fixed": 0.6, "worn": 1.5}  # standard deviation of the speed, per second
+_TURN_S = 2.0  # after this long a velocity is half forgotten
+_JITTER = 0.1  # standard deviation of a detection's place
+_SIZE, _SIZE_GROWTH = 0.35, 0.2  # of the logarithm of the size; growth per root second
+_LOOK = 0.25  # a usual Hellinger distance of one person to themselves
+_MISSED = 1.0  # for each frame in which the thing should have been seen
+_NEW = 5.5  # the cost of calling a detection a new thing
+_MOST_MISSED = 8
+_OUTSIDE = 0.1  # as far beyond the edge the middle of the top must be
+
+_Box = npt.NDArray[np.float32]
+
+
+def track(
+    detections: pa.Table,
+    frames: pa.Table,
+    width: int | None = None,
+    height: int | None = None,
+    *,
+    sure: float = 0.5,
+    camera: str = "fixed",
+    max_gap_s: float = 12.0,
+) -> pa.Table:
+    """The detections that can be believed, each with its track: a further column `track`, int32.
+
+    `detections`: schema predictor.DETECTIONS, with or without `appearance.COLUMN`. `frames`: columns
+    number and time_s, every frame that the detector was given, those without detections included.
+    With `width` and `height` of the shown frames a track ends when it walks out of them.
+
+    A track keeps its weak detections but needs one of at least `sure` (the predictor's); those that
+    no such track holds are left out. It ends after `max_gap_s` unseen. The rows' order does not
+    matter for the tracks and is kept; tracks are numbered from 1 by their first detection.
+    Raises ValueError when a detection lies in no frame.
+    """
+    times = dict(zip(frames["number"].to_pylist(), frames["time_s"].to_pylist(), strict=True))
+    by_frame: dict[int, list[_Seen]] = {number: [] for number in times}
+    for row in _rows(detections):
+        if row.number not in by_frame:
+            raise ValueError(f"a detection in frame {row.number}, which is not among the frames")
+        by_frame[row.number].append(row)
+    edges = (width or math.inf, height or math.inf)
+    done: list[_Track] = []
+    live: list[_Track] = []
+    for number in sorted(times, key=lambda n: (times[n], n)):
+        now = times[number]
+        over = [t.over(now, max_gap_s, edges) for t in live]
+        done += [t for t, ended in zip(live, over, strict=True) if ended]
+        live = [t for t, ended in zip(live, over, strict=True) if not ended]
+        live += _assign(live, sorted(by_frame[number], key=_canonical), now, _SPEED.get(camera, _SPEED["worn"]))
+    kept = [t for t in (*done, *live) if any(s.score >= sure for s in t.seen)]
+    kept.sort(key=lambda t: (t.seen[0].time_s, t.seen[0].number, _canonical(t.seen[0])))
+    names = {s.place: name for name, t in enumerate(kept, 1) for s in t.seen}
+    places = sorted(names)
+    column = pa.array([names[place] for place in places], pa.int32())
+    return detections.take(pa.array(places, pa.int64())).append_column(pa.field("track", pa.int32()), column)
+
+
+def tracks(tracked: pa.Table, sure: float = 0.5) -> pa.Table:
+    """One row a track of `track`'s result, schema TRACKS, in the order of their numbers."""
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for row in tracked.select(["track", "label", "time_s", "score"]).to_pylist():
+        groups.setdefault(row["track"], []).append(row)
+    rows = []
+    for name in sorted(groups):
+        group = groups[name]
+        times = sorted(row["time_s"] for row in group)
+        rows.append(
+            {
+                "track": name,
+                "label": group[0]["label"],
+                "start_s": times[0],
+                "end_s": times[-1],
+                "seen": len(group),
+                "sure": sum(row["score"] >= sure for row in group),
+                "longest_gap_s": max((b - a for a, b in itertools.pairwise(times)), default=0.0),
+                "score": max(row["score"] for row in group),
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=TRACKS)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Seen:
+    place: int
+    number: int
+    time_s: float
+    label: str
+    score: float
+    box: _Box
+    look: npt.NDArray[np.float32] | None
+
+    @property
+    def point(self) -> npt.NDArray[np.float64]:
+        """The middle of the top edge: it stays when the feet are hidden or leave the picture."""
+        return np.array([(self.box[0] + self.box[2]) / 2, self.box[1]], np.float64)
+
+    @property
+    def unit(self) -> float:
+        return max(1.0, float(self.box[2] - self.box[0]), float(self.box[3] - self.box[1]))
+
+
+class _Track:
+    """One thing: what was seen of it, and where it may be now (mean and covariance for each axis)."""
+
+    def __init__(self, first: _Seen, speed: float) -> None:
+        self.seen = [first]
+        self.missed = 0
+        self.look = first.look
+        self._speed = speed
+        self._unit = first.unit
+        self._mean = np.stack([first.point, np.zeros(2)])  # (place, velocity) x (x, y)
+        self._spread = np.diag([(_JITTER * self._unit) ** 2, (speed * self._unit) ** 2])
+
+    @property
+    def label(self) -> str:
+        return self.seen[-1].label
+
+    def over(self, now: float, max_gap_s: float, edges: tuple[float, float]) -> bool:
+        """Unseen for too long, or walked out of the picture."""
+        elapsed = now - self.seen[-1].time_s
+        if elapsed > max_gap_s or self.missed > _MOST_MISSED:
+            return True
+        place = self._ahead(max(1e-3, elapsed))[0][0]
+        margin = _OUTSIDE * self._unit
+        return bool((place < -margin).any() or place[0] > edges[0] + margin or place[1] > edges[1])
+
+    def cost(self, seen: _Seen, now: float) -> float:
+        """Negative log likelihood that `seen` is this thing, up to a constant shared by all."""
+        elapsed = max(1e-3, now - self.seen[-1].time_s)
+        mean, spread = self._ahead(elapsed)
+        unit = math.sqrt(self._unit * seen.unit)
+        variance = (spread[0, 0] + (_JITTER * unit) ** 2) / unit**2
+        off = (seen.point - mean[0]) / unit
+        place = 0.5 * float(off @ off) / variance + math.log(variance)
+        size = math.log(seen.unit / self._unit) / (_SIZE + _SIZE_GROWTH * math.sqrt(elapsed))
+        look = 0.0
+        if self.look is not None and seen.look is not None:
+            look = 0.5 * (appearance.distance(self.look, seen.look) / _LOOK) ** 2
+        moved = np.tile(mean[0] - self.seen[-1].point, 2).astype(np.float32)
+        overlap = float(geometry.iou((self.seen[-1].box + moved)[None], seen.box[None])[0, 0])
+        total: float = place + 0.5 * size**2 + look - overlap + _MISSED * self.missed
+        return total
+
+    def take(self, seen: _Seen, now: float) -> None:
+        mean, spread = self._ahead(max(1e-3, now - self.seen[-1].time_s))
+        gain = spread[:, 0] / (spread[0, 0] + (_JITTER * seen.unit) ** 2)
+        self._mean = mean + gain[:, None] * (seen.point - mean[0])[None, :]
+        self._spread = spread - np.outer(gain, spread[0])
+        self._unit = 0.5 * (self._unit + seen.unit)
+        if seen.look is not None:
+            self.look = seen.look if self.look is None else (0.7 * self.look + 0.3 * seen.look).astype(np.float32)
+        self.seen.append(seen)
+        self.missed = 0
+
+    def _ahead(self, elapsed: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        left = math.exp(-elapsed / _TURN_S)
+        step = np.array([[1.0, _TURN_S * (1 - left)], [0.0, left]])
+        variance = (self._speed * self._unit) ** 2
+        place = variance * _TURN_S**2 * (2 * elapsed / _TURN_S - 3 + 4 * left - left**2)
+        both = variance * _TURN_S * (1 - left) ** 2
+        noise = np.array([[max(0.0, place), both], [both, variance * (1 - left**2)]])
+        return step @ self._mean, step @ self._spread @ step.T + noise
+
+
+def _assign(live: list[_Track], seen: list[_Seen], now: float, speed: float) -> list[_Track]:
+    """Give each detection to a track or make it a new one; the new ones are returned."""
+    # A row a detection; then a column for each track, and one of its own for calling it new.
+    cost = np.full((len(seen), len(live) + len(seen)), _NEW)
+    for row, one in enumerate(seen):
+        for column, thing in enumerate(live):
+            alike = thing.label == one.label
+            cost[row, column] = min(thing.cost(one, now), 2 * _NEW) if alike else 2 * _NEW
+    taken: set[int] = set()
+    fresh = []
+    for row, column in enumerate(assignment.cheapest(cost)):
+        if column < len(live) and cost[row, column] < _NEW:
+            live[column].take(seen[row], now)
+            taken.add(int(column))
+        else:
+            fresh.append(_Track(seen[row], speed))
+    for column, thing in enumerate(live):
+        if column not in taken:
+            thing.missed += 1
+    return fresh
+
+
+def _rows(detections: pa.Table) -> list[_Seen]:
+    edges = np.stack([detections[c].to_numpy() for c in _SIDES], axis=1).astype(np.float32)
+    looks: list[npt.NDArray[np.float32] | None] = [None] * detections.num_rows
+    if appearance.COLUMN in detections.column_names:
+        looks = [np.asarray(v, np.float32) for v in detections[appearance.COLUMN].to_pylist()]
+    plain = zip(*(detections[c].to_pylist() for c in ("number", "time_s", "label", "score")), strict=True)
+    return [_Seen(i, n, t, label, score, edges[i], looks[i]) for i, (n, t, label, score) in enumerate(plain)]
+
+
+def _canonical(seen: _Seen) -> tuple[float | str, ...]:
+    return (seen.label, *map(float, seen.box), -seen.score)
