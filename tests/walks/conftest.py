@@ -1,0 +1,19 @@
+"""A small rendered film with planted events, made once for all walks."""
+
+from __future__ import annotations
+
+import pytest
+
+from taihang.use.video.scene import film, script, truth
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> truth.Truth:
+    """24 s of a fixed camera: the belt starts at 7 s, somebody is in the restricted zone, the lens is covered."""
+    events = (
+        script.Event(kind="equipment", at_s=7, for_s=16),
+        script.Event(kind="restricted", at_s=8, for_s=6),
+        script.Event(kind="covered", at_s=18, for_s=4),
+    )
+    plan = script.Script(name="planted", duration_s=24, width=640, height=360, fps=10, events=events)
+    return film.render(tmp_path_factory.mktemp("film") / "planted.mp4", plan, seed=3)
