@@ -141,6 +141,8 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         code = app(standalone_mode=False) or 0
+        if code == errors.Cancelled.exit_code:  # Ctrl-C, which Typer turns into this code without a word
+            code = _say(errors.Cancelled("core:cancelled"))
     except (typer.Abort, KeyboardInterrupt):
         code = _say(errors.Cancelled("core:cancelled"))
     except typer.TyperException as error:
