@@ -29,10 +29,12 @@ SEGMENTS = pa.schema(
 
 Floats = npt.NDArray[np.float64]
 
-_PENALTY = 3.0  # times log(steps): one level and one place per change, with room for heavy tails
+_PENALTY = 1.0  # times log(values): what BIC asks for one more change
 _LEAST_SCORE = 4.0  # noise widths by which an action stands out from both sides
+_LEAST_WALKED = 1.4  # the same while the camera moves and key frames are all that tells
 _SHOULDER = 0.3  # share of an action's height at which it begins and ends
 _SIDE_S = 20.0  # how far around an action its two sides reach
+_PAD_S = 0.4  # a mean over a window rises only after the action began
 _MOMENT_S = 2.0
 
 
@@ -54,7 +56,7 @@ def segments(signals: saliency.Signals) -> pa.Table:
     """
     line = timeline.of(signals)
     series = line.series
-    starts = changes.partition(series, _PENALTY * float(np.log(max(len(series), 2))))
+    starts = changes.partition(series, _PENALTY * float(np.log(max(len(series) / line.hold, 2))))
     actions = _actions(line, starts)
     rows, reached = [], 0
     for action in [*actions, _Action(len(series), len(series), 0.0)]:
@@ -67,18 +69,13 @@ def segments(signals: saliency.Signals) -> pa.Table:
     return pa.Table.from_pylist(rows, SEGMENTS)
 
 
-def height(line: timeline.Timeline) -> Floats:
-    """How much goes on at each step, in noise widths: the signals that are known there, added up."""
-    return np.asarray(np.nan_to_num(line.series).sum(axis=1))
-
-
 def _actions(line: timeline.Timeline, starts: list[int]) -> list[_Action]:
     """Runs of pieces that stand out, in order of time."""
-    level = height(line)
+    level = line.height
     edges = np.array([*starts, len(level)])
     sizes = np.diff(edges)
     means = np.add.reduceat(level, starts) / sizes
-    side = round(_SIDE_S / line.step_s)
+    side, pad = round(_SIDE_S / line.step_s), max(1, round(_PAD_S / line.step_s))
     taken = np.zeros(len(level), dtype=bool)
     found: list[_Action] = []
     for place in np.argsort(-means, kind="stable"):
@@ -88,7 +85,7 @@ def _actions(line: timeline.Timeline, starts: list[int]) -> list[_Action]:
         left = _base(means, edges, int(place), -1, int(middle) - side)
         right = _base(means, edges, int(place), 1, int(middle) + side)
         rise = float(means[place] - max(left, right))
-        if rise < _LEAST_SCORE:
+        if rise < (_LEAST_WALKED if line.moving[middle] else _LEAST_SCORE):
             continue
         floor = max(left, right) + _SHOULDER * rise
         first, last = int(place), int(place)
@@ -96,8 +93,7 @@ def _actions(line: timeline.Timeline, starts: list[int]) -> list[_Action]:
             first -= 1
         while last + 1 < len(means) and means[last + 1] > floor:
             last += 1
-        # One step more on each side: a mean over a window rises only after the action began.
-        begin, end = max(int(edges[first]) - 1, 0), min(int(edges[last + 1]) + 1, len(level))
+        begin, end = max(int(edges[first]) - pad, 0), min(int(edges[last + 1]) + pad, len(level))
         while begin < end and taken[begin]:
             begin += 1
         while end > begin and taken[end - 1]:
@@ -128,7 +124,7 @@ def _row(line: timeline.Timeline, keys: pa.Table, action: _Action, kind: str) ->
     part = line.series[first:last]
     told = np.nan_to_num(part).max(axis=0)
     states = collections.Counter[state.State](line.states[first:last])
-    level = height(line)[first:last]
+    level = line.height[first:last]
     return {
         "start_s": first * line.step_s,
         "end_s": last * line.step_s,
@@ -150,7 +146,7 @@ def _moment(line: timeline.Timeline, keys: pa.Table, first: int, last: int) -> f
         crossed = novelty.crossing(times[low:high], novelty.of(keys.slice(low, high - low)))
         if crossed is not None:
             return min(max(crossed, begin), end)
-    level = height(line)[first:last]
+    level = line.height[first:last]
     weight = level - level.min() + 1e-3
     size = min(len(weight), max(1, round(_MOMENT_S / line.step_s)))
     mass = np.convolve(weight, np.ones(size), mode="valid")

@@ -1,7 +1,7 @@
 """Budget: which frames a detector gets to see.
 
-Few frames must tell most, so they go, in this order, around the moments of events; where no frame
-stood for longer than the floor; and where most goes on for every frame that is already there.
+Each frame goes where it is expected to show most: around the moments of events, in the rest of an
+event, or amid a stretch that nobody has looked at for long; a floor is kept in any case.
 """
 
 from __future__ import annotations
@@ -29,8 +29,13 @@ Floats = npt.NDArray[np.float64]
 # has a frame within a second, and one within two seconds on either side.
 _BEFORE_S, _AFTER_S = 1.9, 0.2
 _APART_S = _BEFORE_S + _AFTER_S
+_STAY_S = 6.0  # a longer event is somebody's stay: it has a moment at each end
+_SURE_SCORE = 12.0  # an event that stands out this far is taken to be real
 _CONTEXT = 0.5  # worth of seeing the rest of an event, against that of its moment
-_EVENT_DENSITY = 3.0  # frames of an event against those of a stable span, when there are frames left
+_SEEN_S = 1.0  # a frame tells of what happens this far before and after it
+_MARGIN_S = 0.2  # how far outside an event its context begins
+_HAZARD = 0.03  # moments a second that the signals are taken to miss
+_EVENT_DENSITY = 3.0  # hazard within an event against that of a stable span
 _UNSEEN_DENSITY = 0.3  # a dark, blurred or covered stretch shows a detector little
 
 
@@ -74,12 +79,10 @@ def choose(
     kept_floor = max(floor_s, 2 * film.end_s / (spend + 2)) if spend else floor_s
     if _needed(0.0, film.end_s, floor_s) <= spend:
         kept_floor = floor_s
-    picks = _Picks(film, spend, kept_floor)
+    picks = _Picks(film, spend, kept_floor, _density(film, segments, signals, wanted))
     if spend:
-        for proposal in sorted(_proposals(segments, wanted), key=lambda p: (-p.worth, p.time_s)):
-            picks.add(proposal.time_s, proposal.reason, proposal.worth)
+        picks.fill(sorted(_proposals(segments, wanted), key=lambda p: (-p.worth, p.time_s)))
         picks.fill_floor()
-        picks.spread(_density(film, segments, signals, wanted))
     held_floor = picks.longest() <= floor_s + film.step_s
     metadata = {
         "allowed": str(allowed),
@@ -121,26 +124,36 @@ def _rate(wishes: list[Wish], start_s: float, end_s: float) -> float:
 
 
 def _proposals(segments: pa.Table, wishes: list[Wish]) -> Iterator[_Proposal]:
-    """Frames that events ask for: two around the moment first, then the rest of the event."""
+    """Frames that events ask for: two around each moment, then the rest of the event."""
     for event in segments.to_pylist():
         if event["kind"] != "event":
             continue
-        start, end, moment = event["start_s"], event["end_s"], event["moment_s"]
-        worth = float(event["score"]) * _rate(wishes, start, end)
+        start, end = event["start_s"], event["end_s"]
+        worth = min(float(event["score"]) / _SURE_SCORE, 1.0) / 2 * _rate(wishes, start, end)
         if worth <= 0:
             continue
-        before, after = moment - _BEFORE_S, moment + _AFTER_S
-        yield _Proposal(before, "event", worth)
-        yield _Proposal(after, "event", worth)
-        length = max(end - start, _APART_S)
-        while before > start:
-            step = min(_APART_S, before - start + 0.1)
-            yield _Proposal(before - step, "context", worth * _CONTEXT * step / length)
-            before -= step
-        while after < end:
-            step = min(_APART_S, end - after + 0.1)
-            yield _Proposal(after + step, "context", worth * _CONTEXT * step / length)
-            after += step
+        if end - start > _STAY_S:
+            moments = [start - _APART_S / 2 + _BEFORE_S, end - _APART_S / 2 + _BEFORE_S]
+        else:
+            moments = [event["moment_s"]]
+        seen = []
+        for moment in moments:
+            seen += [moment - _BEFORE_S, moment + _AFTER_S]
+            yield _Proposal(seen[-2], "event", worth)
+            yield _Proposal(seen[-1], "event", worth)
+        yield from _context(start - _MARGIN_S, seen, end + _MARGIN_S, worth * _CONTEXT)
+
+
+def _context(start: float, seen: list[float], end: float, worth: float) -> Iterator[_Proposal]:
+    """Frames no further than `_APART_S` from one another over the rest of an event, its ends among them."""
+    length = end - start
+    for left, right in itertools.pairwise([min(start, seen[0]), *seen, max(end, seen[-1])]):
+        parts = math.ceil((right - left) / _APART_S - 1e-6)
+        share = worth * min(right - left, _APART_S) / max(length, _APART_S)
+        for part in range(parts + 1):
+            at = left + (right - left) * part / max(parts, 1)
+            if not any(abs(at - other) < 1e-6 for other in seen):
+                yield _Proposal(at, "context", share)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -190,63 +203,87 @@ def _needed(start_s: float, end_s: float, floor_s: float) -> int:
 class _Picks:
     """The frames chosen so far; whatever is added leaves enough of the budget for the floor."""
 
-    def __init__(self, film: _Film, spend: int, floor_s: float) -> None:
+    def __init__(self, film: _Film, spend: int, floor_s: float, density: tuple[Floats, Floats]) -> None:
         self.chosen: dict[int, _Row] = {}
         self._film, self._spend = film, spend
         # Frames stand at their own times: a step less keeps rounding from stretching a gap.
         self._floor = max(floor_s - film.step_s, floor_s / 2)
+        self._at, self._mass = density
         self._times = [0.0, film.end_s]
         self._owed = _needed(0.0, film.end_s, self._floor)
+        self._gaps = [self._gap(0.0, film.end_s)]
 
-    def add(self, time_s: float, reason: str, score: float, key_reach_s: float = 0.0) -> bool:
-        """Choose the frame nearest to a time, if it is new and the budget allows it."""
-        film = self._film
-        place = film.key_near(time_s, key_reach_s) if key_reach_s else film.nearest(time_s)
-        number, at = int(film.numbers[place]), float(film.times[place])
-        if number in self.chosen:
-            return False
-        after = bisect.bisect_right(self._times, at)
-        left, right = self._times[max(after - 1, 0)], self._times[min(after, len(self._times) - 1)]
-        gain = _needed(left, right, self._floor) - _needed(left, at, self._floor) - _needed(at, right, self._floor)
-        if len(self.chosen) + 1 + max(self._owed - gain, 0) > self._spend and gain <= 0:
-            return False
-        self._owed -= gain
-        self._times.insert(after, at)
-        self.chosen[number] = _Row(number, at, reason, score)
-        return True
+    def fill(self, proposals: Sequence[_Proposal]) -> None:
+        """Spend the budget, always on what is worth most: the next proposal or the best gap."""
+        waiting = iter(proposals)
+        proposal = next(waiting, None)
+        while len(self.chosen) < self._spend:
+            gap = self._best_gap()
+            if proposal is not None and (gap is None or proposal.worth >= gap[0]):
+                self._add(proposal.time_s, proposal.reason, proposal.worth)
+                proposal = next(waiting, None)
+            elif gap is not None:
+                worth, left, right = gap
+                heapq.heappop(self._gaps)
+                self._add(self._middle(left, right), "spread", worth, (right - left) / 8)
+            else:
+                return
 
     def fill_floor(self) -> None:
         """A frame wherever none stands for longer than the floor, evenly within each gap."""
         for left, right in list(itertools.pairwise(self._times)):
             owed = _needed(left, right, self._floor)
             part = (right - left) / (owed + 1)
-            slack = max(self._floor - part, 0.0) / 2
             for place in range(1, owed + 1):
                 if len(self.chosen) < self._spend:
-                    self.add(left + place * part, "floor", 0.0, min(slack, part / 4))
-
-    def spread(self, density: tuple[Floats, Floats]) -> None:
-        """Spend what is left, each frame amid the gap in which most goes on."""
-        at, mass = density
-
-        def item(left: float, right: float) -> tuple[float, float, float]:
-            return (-float(np.interp(right, at, mass) - np.interp(left, at, mass)), left, right)
-
-        heap = [item(left, right) for left, right in itertools.pairwise(self._times)]
-        heapq.heapify(heap)
-        while heap and len(self.chosen) < self._spend:
-            negative, left, right = heapq.heappop(heap)
-            if right - left < self._film.step_s / 2 or negative >= 0:
-                continue
-            middle = float(np.interp(np.interp(left, at, mass) - negative / 2, mass, at))
-            if self.add(middle, "spread", -negative, (right - left) / 8):
-                middle = self._film.times[self._film.key_near(middle, (right - left) / 8)]
-                heapq.heappush(heap, item(left, float(middle)))
-                heapq.heappush(heap, item(float(middle), right))
+                    slack = max(self._floor - part, 0.0) / 2
+                    self._add(left + place * part, "floor", 0.0, min(slack, part / 4))
 
     def longest(self) -> float:
         """Longest time without a frame, in seconds."""
         return max(b - a for a, b in itertools.pairwise(self._times))
+
+    def _add(self, time_s: float, reason: str, score: float, key_reach_s: float = 0.0) -> None:
+        """Choose the frame nearest to a time, if it is new and the budget allows it."""
+        film = self._film
+        place = film.key_near(time_s, key_reach_s) if key_reach_s > 0 else film.nearest(time_s)
+        number, at = int(film.numbers[place]), float(film.times[place])
+        if number in self.chosen:
+            return
+        after = min(max(bisect.bisect_right(self._times, at), 1), len(self._times) - 1)
+        left, right = self._times[after - 1], self._times[after]
+        paid = _needed(left, right, self._floor) - _needed(left, at, self._floor) - _needed(at, right, self._floor)
+        if paid <= 0 and len(self.chosen) + 1 + self._owed > self._spend:
+            return
+        self._owed -= paid
+        self._times.insert(after, at)
+        self.chosen[number] = _Row(number, at, reason, score)
+        for gap in (self._gap(left, at), self._gap(at, right)):
+            heapq.heappush(self._gaps, gap)
+
+    def _gap(self, left: float, right: float) -> tuple[float, float, float]:
+        """A gap for the heap: the negative worth of a frame amid it, and its ends."""
+        length = right - left
+        if length < 1.5 * self._film.step_s:
+            return (0.0, left, right)
+        density = float(np.interp(right, self._at, self._mass) - np.interp(left, self._at, self._mass)) / length
+        # Seconds that no frame tells of yet; beyond that, closer looks are still worth a little.
+        fresh = min(2 * _SEEN_S, max(length - 2 * _SEEN_S, 0.0)) + 0.01 * length
+        return (-_HAZARD * density * fresh, left, right)
+
+    def _best_gap(self) -> tuple[float, float, float] | None:
+        while self._gaps:
+            negative, left, right = self._gaps[0]
+            after = bisect.bisect_right(self._times, left)
+            if negative < 0 and after < len(self._times) and self._times[after] == right:
+                return (-negative, left, right)
+            heapq.heappop(self._gaps)
+        return None
+
+    def _middle(self, left: float, right: float) -> float:
+        """Time with as much of the worth before it as after it."""
+        half = (np.interp(left, self._at, self._mass) + np.interp(right, self._at, self._mass)) / 2
+        return float(np.interp(half, self._mass, self._at))
 
 
 def _density(film: _Film, segments: pa.Table, signals: saliency.Signals, wishes: list[Wish]) -> tuple[Floats, Floats]:

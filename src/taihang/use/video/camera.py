@@ -28,6 +28,7 @@ _SMALLEST_RESIDUAL = 0.5 / 640
 _OUTLIER = 3.0  # noise widths of the fit beyond which a cell moves against the camera
 _FEWEST_NEIGHBOURS = 4  # of the 3x3 block: a lone deviating cell is a coding accident
 _FLOW_CELL = 8  # pixels of the small key frames
+_WRONG = 18.0  # grey values by which a place looks otherwise than the flow promises
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,21 +73,37 @@ def between(
 ) -> Motion | None:
     """Motion from one small grey picture (H, W) to a later one, by dense inverse search flow.
 
+    `unseen` is the share that the other picture does not explain, averaged over both directions:
+    what came is not to be found in the one before, what left not in the one after.
     None when the two do not show enough of the same scene to tell.
     """
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-    flow = search.calc(before, after, None)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    ahead, back = search.calc(before, after, None), search.calc(after, before, None)
+    lost, new = _wrong(before, after, ahead), _wrong(after, before, back)
     height, width = before.shape
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    # The flow tells where a pixel of `before` went; looked up there, `after` must look like `before`.
-    seen = cv2.remap(after, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    wrong = cv2.absdiff(before, seen)
     cells = (width // _FLOW_CELL, height // _FLOW_CELL)
-    grids = [cv2.resize(plane, cells, interpolation=cv2.INTER_AREA) for plane in (flow[..., 0], flow[..., 1])]
-    error = cv2.resize(wrong.astype(np.float32), cells, interpolation=cv2.INTER_AREA)
-    present = error < 16
+    grids = [cv2.resize(plane, cells, interpolation=cv2.INTER_AREA) for plane in (ahead[..., 0], ahead[..., 1])]
+    present = cv2.resize(lost.astype(np.float32), cells, interpolation=cv2.INTER_AREA) < 0.5
     field = _Field(grids[0] / width, grids[1] / width, present)
-    return _motion(field, time_s, interval_s, 1 - float(present.mean()))
+    return _motion(field, time_s, interval_s, float(lost.mean() + new.mean()) / 2)
+
+
+def _wrong(picture: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], flow: npt.NDArray[np.float32]) -> Mask:
+    """Pixels of a picture that look otherwise where the flow finds them in another one.
+
+    What leaves the other picture's frame is not wrong: a camera that moves loses sight of it.
+    """
+    height, width = picture.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    x, y = x + flow[..., 0], y + flow[..., 1]
+    found = cv2.remap(other, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    if not inside.any():
+        return inside
+    # Exposure follows the scene: a common factor is light, not content.
+    gain = float(np.median(picture[inside])) / max(float(np.median(found[inside])), 1.0)
+    error = cv2.absdiff(picture.astype(np.float32), found.astype(np.float32) * np.float32(gain))
+    return np.asarray((cv2.boxFilter(error, -1, (5, 5)) > _WRONG) & inside)
 
 
 class _Field(NamedTuple):
