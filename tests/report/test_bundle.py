@@ -178,11 +178,23 @@ def test_a_folder_that_cannot_be_one_is_the_callers_mistake(tmp_path: Path, made
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 300)):
         with pytest.raises(errors.UserError) as caught:
-            bundle.write(report, out, "en", files)
+            bundle.usable(out)
         assert caught.value.exit_code == 2
+        with pytest.raises(errors.UserError):
+            bundle.write(report, out, "en", files)
     with pytest.raises(errors.UserError, match="known formats are html, json, docx"):
         bundle.write(report, tmp_path, "en", files, formats=["pdf"])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
+
+
+def test_a_folder_that_may_not_be_written_is_told_before_the_long_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Root may write anywhere, so the refusal itself is planted.
+    monkeypatch.setattr(bundle.os, "access", lambda *_: False)
+    with pytest.raises(errors.UserError, match="may not write to"):
+        bundle.usable(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_files_are_copied_from_where_they_lie(tmp_path: Path, made: Any) -> None:

@@ -48,3 +48,10 @@ def test_sampled_rows_are_shown_inside_their_finding() -> None:
     report, _ = sample.make()
     entries = [e for g in view.groups(report) for e in g.full]
     assert [len(e.tables) for e in entries] == [1] + [0] * 9
+
+
+def test_a_finding_with_very_much_evidence_shows_the_first_and_counts_the_rest() -> None:
+    files: dict[str, bytes] = {}
+    found = sample.found("crowd", 1.0, 2.0, files, frames=30)
+    entry = view.Entry(1, found.id, found)
+    assert (len(entry.pictures), len(entry.clips), entry.unshown) == (9, 1, 21)

@@ -61,8 +61,8 @@ def write(
         raise errors.UserError("report:unknown_format", name=unknown[0], known=", ".join(get_args(Format)))
     held = attachments.Attachments(files)
     attachments.check(report, held)
+    usable(out_dir)
     with _told(out_dir):
-        usable(out_dir)
         created = not out_dir.exists()
         out_dir.mkdir(parents=True, exist_ok=True)
         try:
@@ -90,15 +90,19 @@ def usable(out_dir: Path) -> None:
     Raises errors.UserError when it is not a folder, or holds a file that a report would replace
     and that no earlier report wrote. What a killed writer left there is undone.
     """
-    if out_dir.exists() and not out_dir.is_dir():
-        raise errors.UserError("report:not_a_folder", path=out_dir)
-    if (out_dir / _WORK).is_dir():
-        with _told(out_dir), _writing(out_dir):
-            pass
-    ours = _owned(out_dir)
-    for name in _present(out_dir):
-        if name not in ours:
-            raise errors.UserError("report:not_ours", path=out_dir, name=name)
+    with _told(out_dir):
+        if out_dir.exists() and not out_dir.is_dir():
+            raise errors.UserError("report:not_a_folder", path=out_dir)
+        nearest = next(folder for folder in (out_dir, *out_dir.absolute().parents) if folder.exists())
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if (out_dir / _WORK).is_dir():
+            with _writing(out_dir):
+                pass
+        ours = _owned(out_dir)
+        for name in _present(out_dir):
+            if name not in ours:
+                raise errors.UserError("report:not_ours", path=out_dir, name=name)
 
 
 def _fill(

@@ -158,6 +158,9 @@ class _Draft:
             page.text(said.pointer(other), size=9)
             if not isinstance(other, proof.Entry) and other.digest is not None:
                 self._hashes([other.digest], None)
+        unshown = entry.unshown + max(0, len(entry.pictures) - _MOST_PICTURES)
+        if unshown:
+            page.text(said.t("finding.unshown", count=unshown), grey=True, size=9)
         for table in entry.tables:
             self._table(table, 0)
 

@@ -17,6 +17,9 @@ from taihang.report import document, sections
 MOST_CARDS = 120
 MOST_CARDS_A_GROUP = 20
 MOST_ROWS = 1000
+MOST_PICTURES = 9
+MOST_CLIPS = 3
+MOST_OTHERS = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,18 +33,23 @@ class Entry:
 
     @property
     def pictures(self) -> tuple[proof.Frame, ...]:
-        """Frames, in the order of the evidence."""
-        return tuple(e for e in self.finding.evidence if isinstance(e, proof.Frame))
+        """The first frames, in the order of the evidence."""
+        return tuple(e for e in self.finding.evidence if isinstance(e, proof.Frame))[:MOST_PICTURES]
 
     @property
     def clips(self) -> tuple[proof.Span, ...]:
-        """Time spans, in the order of the evidence."""
-        return tuple(e for e in self.finding.evidence if isinstance(e, proof.Span))
+        """The first time spans, in the order of the evidence."""
+        return tuple(e for e in self.finding.evidence if isinstance(e, proof.Span))[:MOST_CLIPS]
 
     @property
     def others(self) -> tuple[proof.Rows | proof.Clause | proof.Entry, ...]:
-        """Evidence that is read and not looked at."""
-        return tuple(e for e in self.finding.evidence if not isinstance(e, (proof.Frame, proof.Span)))
+        """The first evidence that is read and not looked at."""
+        return tuple(e for e in self.finding.evidence if not isinstance(e, (proof.Frame, proof.Span)))[:MOST_OTHERS]
+
+    @property
+    def unshown(self) -> int:
+        """Evidence that is in the JSON only."""
+        return len(self.finding.evidence) - len(self.pictures) - len(self.clips) - len(self.others)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
