@@ -51,7 +51,13 @@ def timeline(groups: dict[str, str] | str, start: float = 0.0) -> table.Table:
 
 
 SCHEMA = pa.schema(
-    [("start_s", pa.float64()), ("end_s", pa.float64()), ("observed", pa.bool_()), ("g", pa.string()), ("v", pa.bool_())]
+    [
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+        ("observed", pa.bool_()),
+        ("g", pa.string()),
+        ("v", pa.bool_()),
+    ]
 )
 
 

@@ -100,7 +100,9 @@ def test_sequences(  # noqa: PLR0917
 
 
 def test_what_followed_is_evidence_too() -> None:
-    rule = books.rule(within="5s", followed_by={"table": "o", "where": "v"}, message={"zh": "{after_s}", "en": "{after_s}"})
+    rule = books.rule(
+        within="5s", followed_by={"table": "o", "where": "v"}, message={"zh": "{after_s}", "en": "{after_s}"}
+    )
     found = books.judged(books.timeline("FTFFFFF"), rule, o=books.timeline("FFFTTFF"))
     (one,) = found.findings
     assert [(e.table, e.rows) for e in one.evidence if e.kind == "rows"] == [("t", (1,)), ("o", (3, 4))]
@@ -132,7 +134,12 @@ def test_a_group_coarser_than_the_keys_holds_while_any_of_its_rows_does() -> Non
 
 
 def test_moments_count() -> None:
-    rows = {"start_s": [0.0, 5.0, 5.0, 9.0], "end_s": [5.0, 5.0, 9.0, 9.0], "observed": [True] * 4, "v": [False, True, False, False]}
+    rows = {
+        "start_s": [0.0, 5.0, 5.0, 9.0],
+        "end_s": [5.0, 5.0, 9.0, 9.0],
+        "observed": [True] * 4,
+        "v": [False, True, False, False],
+    }
     found = books.judged(table.Table(pa.table(rows)), books.rule())
     assert books.verdicts(found) == [(V, 5.0, 5.000001)]
 
@@ -153,7 +160,10 @@ def test_suspects_are_where_another_look_would_settle_it() -> None:
     [
         ({"start_s": [1.0], "end_s": [0.0], "observed": [True], "v": [True]}, "rules:table.backwards"),
         ({"start_s": [0.0], "end_s": [float("nan")], "observed": [True], "v": [True]}, "rules:table.time"),
-        ({"start_s": [0.0, 1.0], "end_s": [2.0, 3.0], "observed": [True, True], "v": [True, True]}, "rules:table.overlap"),
+        (
+            {"start_s": [0.0, 1.0], "end_s": [2.0, 3.0], "observed": [True, True], "v": [True, True]},
+            "rules:table.overlap",
+        ),
         ({"start_s": [0], "end_s": [2], "observed": [True], "v": [True]}, "rules:table.type"),
     ],
 )

@@ -78,12 +78,14 @@ def tell(
     by: tuple[str, ...],
     table: tabling.Table,
     cases: Sequence[Case],
+    *,
+    engine: tables.Engine,
 ) -> list[found.Finding]:
     """Findings for cases, in their order."""
     if not cases:
         return []
     ref = reference(book, compiled)
-    measured = _measured(compiled, table, [case.rows for case in cases])
+    measured = _measured(engine, compiled, table, [case.rows for case in cases])
     confidences = _confidences(compiled, table, [case.rows for case in cases])
     rest = zip(cases, measured, confidences, strict=True)
     return [_finding(ref, compiled, by, table, _Told(*one)) for one in rest]
@@ -207,7 +209,9 @@ def _rows(name: str, table: tabling.Table, rows: Rows) -> evidence.Rows:
     )
 
 
-def _measured(compiled: rulebook.Compiled, table: tabling.Table, rows: Sequence[Rows]) -> list[dict[str, words.Scalar]]:
+def _measured(
+    engine: tables.Engine, compiled: rulebook.Compiled, table: tabling.Table, rows: Sequence[Rows]
+) -> list[dict[str, words.Scalar]]:
     """Each measure over each case's rows, all in one query."""
     measures = compiled.measures
     if not measures:
@@ -219,7 +223,7 @@ def _measured(compiled: rulebook.Compiled, table: tabling.Table, rows: Sequence[
     taken = table.data.select([c for c in table.data.column_names if c in used]).take(pa.array(np.concatenate(rows)))
     numbers = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
     sql = ", ".join(f"{m.sql} AS m{n}" for n, m in enumerate(measures.values()))
-    with tables.Engine({"t": taken.append_column(number, pa.array(numbers))}) as engine:
+    with engine.seeing(t=taken.append_column(number, pa.array(numbers))):
         answer = engine.table(f"SELECT {sql}, {number} AS k FROM t GROUP BY {number} ORDER BY {number}").to_pylist()
     by_case = {row["k"]: row for row in answer}
     empty: dict[str, Any] = {}

@@ -9,7 +9,7 @@ import numpy as np
 
 from taihang.core import finding as found
 from taihang.core import i18n
-from taihang.engines import tables as engine
+from taihang.engines import tables as engines
 from taihang.rules import findings, occurrence, planning, rulebook, scan, scores, sequence, spans, timeline
 from taihang.rules import judgement as judged
 from taihang.rules import rule as ruling
@@ -24,7 +24,7 @@ def judge(
     book: rulebook.Rulebook,
     tables: Mapping[str, tabling.Table],
     capabilities: Mapping[str, i18n.Text | None] | None = None,
-    limits: engine.Settings | None = None,
+    limits: engines.Settings | None = None,
 ) -> judged.Judgement:
     """Judge every rule of a book, each table read once.
 
@@ -32,8 +32,9 @@ def judge(
     that is absent is not judged. Raises errors.UserError for a rule that cannot run on its table:
     that is never a pass. The same input gives the same judgement.
     """
-    plan = planning.plan(book, tables, capabilities or {})
-    return _Judge(book, tables, plan, limits).judgement()
+    with engines.Engine(limits) as engine:
+        plan = planning.plan(book, tables, capabilities or {}, engine)
+        return _Judge(book, tables, plan, engine).judgement()
 
 
 def check(
@@ -45,7 +46,8 @@ def check(
 
     Raises as `judge` does.
     """
-    return planning.plan(book, tables, capabilities or {}).left_out
+    with engines.Engine() as engine:
+        return planning.plan(book, tables, capabilities or {}, engine).left_out
 
 
 class _Judge:
@@ -54,11 +56,11 @@ class _Judge:
         book: rulebook.Rulebook,
         tables: Mapping[str, tabling.Table],
         plan: planning.Plan,
-        limits: engine.Settings | None,
+        engine: engines.Engine,
     ) -> None:
-        self.book, self.tables, self.plan = book, tables, plan
+        self.book, self.tables, self.plan, self.engine = book, tables, plan, engine
         self.steps = {step.compiled.rule.id: step for step in plan.steps}
-        self.scans = {name: _scanned(tables[name], tests, limits) for name, tests in plan.tests.items()}
+        self.scans = {name: _scanned(engine, tables[name], tests) for name, tests in plan.tests.items()}
         self.layouts: dict[tuple[str, tuple[str, ...]], timeline.Layout] = {}
         self.last: tuple[object, timeline.Line] | None = None
         self.spans: dict[str, list[spans.Span]] = {}
@@ -79,7 +81,7 @@ class _Judge:
                 continue
             cases = self._timed_cases(step) if step.timed else self._row_cases(step)
             table = self.tables[rule.table]
-            some = findings.tell(self.book, step.compiled, step.by, table, cases)
+            some = findings.tell(self.book, step.compiled, step.by, table, cases, engine=self.engine)
             told.extend(some)
             suspects.extend(self._suspects(step))
             if not some:
@@ -258,11 +260,11 @@ class _Judge:
         )
 
 
-def _scanned(table: tabling.Table, tests: Sequence[scan.Test], limits: engine.Settings | None) -> scan.Scan:
+def _scanned(engine: engines.Engine, table: tabling.Table, tests: Sequence[scan.Test]) -> scan.Scan:
     try:
-        return scan.scan(table.data, tests, limits)
-    except engine.QueryError as error:
-        raise scan.culprit(table.data, tests, error) from None
+        return scan.scan(engine, table.data, tests)
+    except engines.QueryError as error:
+        raise scan.culprit(engine, table.data, tests, error) from None
 
 
 def _per(rule: ruling.Rule) -> ruling.Per:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from taihang.core import errors, finding, i18n
+from taihang.engines import tables as engines
 from taihang.rules import findings, rulebook, scan, template
 from taihang.rules import table as tabling
 
@@ -39,7 +40,10 @@ class Plan:
 
 
 def plan(
-    book: rulebook.Rulebook, tables: Mapping[str, tabling.Table], capabilities: Mapping[str, i18n.Text | None]
+    book: rulebook.Rulebook,
+    tables: Mapping[str, tabling.Table],
+    capabilities: Mapping[str, i18n.Text | None],
+    engine: engines.Engine,
 ) -> Plan:
     """Plan a rulebook over tables.
 
@@ -67,9 +71,9 @@ def plan(
             continue
         steps.append(_step(book, compiled, tables, number))
     for name, wanted in tests.items():
-        scan.check(tables[name].data.schema, wanted)
+        scan.check(engine, tables[name].data.schema, wanted)
         measures = [m for s in steps if s.compiled.rule.table == name for m in s.compiled.measures.values()]
-        scan.bind(tables[name].data.schema, measures)
+        scan.bind(engine, tables[name].data.schema, measures)
     return Plan(tuple(steps), {name: tuple(found) for name, found in tests.items()}, tuple(left_out))
 
 

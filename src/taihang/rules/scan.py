@@ -71,7 +71,7 @@ class Scan:
         return self.rows[_bit(self.unknown, test)]
 
 
-def scan(data: pa.Table, tests: Sequence[Test], limits: tables.Settings | None = None) -> Scan:
+def scan(engine: tables.Engine, data: pa.Table, tests: Sequence[Test]) -> Scan:
     """Evaluate all tests over all rows in one streamed pass.
 
     Only rows with a bit set are kept: 16 bytes and two bits a test for each, whatever the table's
@@ -84,7 +84,7 @@ def scan(data: pa.Table, tests: Sequence[Test], limits: tables.Settings | None =
     kept_rows, kept = [], []
     filtered = np.zeros(len(filters), np.int64)
     position = 0
-    with tables.Engine({NAME: used}, limits) as engine:
+    with engine.seeing(**{NAME: used}):
         for batch in engine.batches(sql):
             masks = np.column_stack([batch.column(n).to_numpy(zero_copy_only=False) for n in range(batch.num_columns)])
             count = len(masks)
@@ -110,18 +110,18 @@ def _used(data: pa.Table, parts: Sequence[Test | predicate.Expression]) -> pa.Ta
     return pa.table({"row": pa.array(np.zeros(data.num_rows, np.int8))})
 
 
-def check(schema: pa.Schema, tests: Sequence[Test]) -> None:
+def check(engine: tables.Engine, schema: pa.Schema, tests: Sequence[Test]) -> None:
     """Bind all tests to a table's schema, on no rows.
 
     Raises errors.UserError at the place of the test that does not bind or is not a condition.
     """
     parts = [part for test in tests for part in test.parts]
-    for part, kind in zip(parts, bind(schema, parts), strict=True):
+    for part, kind in zip(parts, bind(engine, schema, parts), strict=True):
         if kind != "BOOLEAN":
             raise errors.UserError("rules:sql.condition", where=part.places.text(), kind=kind.strip('"'))
 
 
-def bind(schema: pa.Schema, parts: Sequence[predicate.Expression]) -> tuple[str, ...]:
+def bind(engine: tables.Engine, schema: pa.Schema, parts: Sequence[predicate.Expression]) -> tuple[str, ...]:
     """SQL types of expressions over a table's schema: all predicates, or all measures.
 
     Raises errors.UserError at the place of the first that does not bind.
@@ -129,7 +129,7 @@ def bind(schema: pa.Schema, parts: Sequence[predicate.Expression]) -> tuple[str,
     if not parts:
         return ()
     empty = _used(schema.empty_table(), parts)
-    with tables.Engine({NAME: empty}) as engine:
+    with engine.seeing(**{NAME: empty}):
         try:
             return _types(engine, parts)
         except tables.QueryError:
@@ -137,9 +137,9 @@ def bind(schema: pa.Schema, parts: Sequence[predicate.Expression]) -> tuple[str,
             return tuple(_bound(engine, part, schema) for part in parts)
 
 
-def culprit(data: pa.Table, tests: Sequence[Test], found: tables.QueryError) -> errors.UserError:
+def culprit(engine: tables.Engine, data: pa.Table, tests: Sequence[Test], found: tables.QueryError) -> errors.UserError:
     """The error that names the one test that cannot be evaluated over the rows."""
-    with tables.Engine({NAME: _used(data, tests)}) as engine:
+    with engine.seeing(**{NAME: _used(data, tests)}):
         for test in tests:
             try:
                 for _ in engine.batches(f"SELECT {test.sql} AS v FROM {NAME}"):
