@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from report import sample
-from taihang.report import view
+from taihang.report import phrases, view
 
 
 def test_the_tally_counts_violations_by_level_and_the_rest_apart() -> None:
@@ -55,3 +55,16 @@ def test_a_finding_with_very_much_evidence_shows_the_first_and_counts_the_rest()
     found = sample.found("crowd", 1.0, 2.0, files, frames=30)
     entry = view.Entry(1, found.id, found)
     assert (len(entry.pictures), len(entry.clips), entry.unshown) == (9, 1, 21)
+
+
+def test_spans_that_were_not_judged_for_one_reason_are_one_entry() -> None:
+    report, _ = sample.make()
+    span = report.not_judged[2]
+    more = tuple(span.model_copy(update={"start_s": 10.0 * i, "end_s": 10.0 * i + 4}) for i in range(200))
+    entries = view.unjudged(report.model_copy(update={"not_judged": (*report.not_judged, *more)}))
+    assert [len(e.spans) for e in entries] == [0, 0, 201]
+    assert entries[2].seconds == 26 + 800
+    said = phrases.Phrases("en").spans(entries[2])
+    assert said.startswith("201 spans, 13:46.0 in all: 47:20.0–47:46.0, 0:00.0–0:04.0, ")
+    assert said.endswith("…")
+    assert phrases.Phrases("zh").spans(entries[0]) == "–"

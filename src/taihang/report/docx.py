@@ -253,19 +253,22 @@ class _Draft:
     def _not_judged(self) -> None:
         said, page = self.said, self.page
         page.heading(said.t("not_judged.title"), 1)
-        items = self.report.not_judged
-        if not items:
+        entries = view.unjudged(self.report)
+        if not entries:
             page.text(said.t("not_judged.none"))
             return
-        page.text(said.t("not_judged.lead"))
+        page.text(said.t("not_judged.lead"), keep=True)
         rows = []
-        for one in items[:_MOST_ROWS]:
-            subject = " ".join(part for part in (said.say(one.title) if one.title else "", one.rule or "") if part)
-            rows.append([subject, plain.span(one.start_s, one.end_s) or "–", f"{said.say(one.reason)} ({one.code})"])
-        head = [said.t("not_judged.subject"), said.t("finding.time"), said.t("not_judged.reason")]
-        page.table(head, rows, [4, 2.4, 5])
-        if len(items) > _MOST_ROWS:
-            page.text(said.t("not_judged.cut", shown=_MOST_ROWS, count=len(items)), grey=True)
+        for entry in entries[:_MOST_ROWS]:
+            one = entry.item
+            subject = " ".join(
+                part for part in (said.say(one.title) if one.title else "", said.value(one.rule or "")) if part
+            )
+            rows.append([subject or "–", f"{said.say(one.reason)} ({said.value(one.code)})", said.spans(entry)])
+        head = [said.t("not_judged.subject"), said.t("not_judged.reason"), said.t("finding.time")]
+        page.table(head, rows, [3, 4, 4])
+        if len(entries) > _MOST_ROWS:
+            page.text(said.t("not_judged.cut", shown=_MOST_ROWS, count=len(entries)), grey=True)
 
     def _closing(self) -> None:
         said, page, report = self.said, self.page, self.report

@@ -84,6 +84,7 @@ class _Page:
                 policy=_policy(style),
                 tally=view.tally(self.report),
                 groups=self.groups,
+                unjudged=view.unjudged(self.report),
                 anchors=_anchors(self.groups),
                 full=full,
                 listed=listed,

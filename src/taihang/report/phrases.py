@@ -10,10 +10,11 @@ from taihang.core import evidence as proof
 from taihang.core import finding as findings
 from taihang.core import i18n, words
 from taihang.core import rule as rules
-from taihang.report import plain, sections
+from taihang.report import plain, sections, view
 
 _MOST_ROW_NUMBERS = 20
 _MOST_LABELS = 8
+_MOST_SPANS = 60
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,6 +95,15 @@ class Phrases:
         if one.total > _MOST_ROW_NUMBERS:
             listed = self.t("rows.more", rows=listed)
         return self.t("rows.caption", table=one.table, total=plain.number(one.total), rows=listed)
+
+    def spans(self, entry: view.Unjudged) -> str:
+        """How many spans, how long together, and the first of them."""
+        times = [plain.span(start, end) for start, end in entry.spans]
+        if len(times) < 2:
+            return "".join(times) or "–"
+        total = self.t("not_judged.spans", count=len(times), time=plain.clock(entry.seconds))
+        more = " …" if len(times) > _MOST_SPANS else ""
+        return f"{total} {('、' if self.language == 'zh' else ', ').join(times[:_MOST_SPANS])}{more}"
 
     def unit(self, unit: str) -> str:
         """The unit of a coverage."""

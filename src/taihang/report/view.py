@@ -70,6 +70,19 @@ class Group:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Unjudged:
+    """What was not judged for one reason: a rule, or time spans as (start, end) in seconds."""
+
+    item: findings.NotJudged
+    spans: tuple[tuple[float | None, float | None], ...]
+
+    @property
+    def seconds(self) -> float:
+        """How long the spans are together, where both ends are known."""
+        return sum(end - start for start, end in self.spans if start is not None and end is not None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Tally:
     """The verdict at one glance."""
 
@@ -118,6 +131,17 @@ def groups(
         cards, rows = cards - len(full), rows - len(short)
         result.append(Group(listed[0].finding.rule, verdict, level, len(listed), tuple(full), tuple(short)))
     return tuple(result)
+
+
+def unjudged(report: document.Report) -> tuple[Unjudged, ...]:
+    """What was not judged, one entry a reason, in the order in which the reasons first appear."""
+    gathered: dict[findings.NotJudged, list[tuple[float | None, float | None]]] = {}
+    for item in report.not_judged:
+        reason = item.model_copy(update={"start_s": None, "end_s": None})
+        spans = gathered.setdefault(reason, [])
+        if item.start_s is not None or item.end_s is not None:
+            spans.append((item.start_s, item.end_s))
+    return tuple(Unjudged(item, tuple(spans)) for item, spans in gathered.items())
 
 
 def _group_key(entry: Entry) -> tuple[findings.Verdict, words.Level, rules.RuleRef]:
