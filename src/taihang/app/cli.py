@@ -50,14 +50,19 @@ Lang = Annotated[i18n.Language | None, typer.Option("--lang", help=_t("help.lang
 Level = Literal["red", "orange", "yellow", "blue", "info"]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"taihang {taihang.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help=_t("help.debug"))] = False,
-    version: Annotated[bool, typer.Option("--version", help=_t("help.version"), is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help=_t("help.version"), is_eager=True, callback=_version)
+    ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"taihang {taihang.__version__}")
-        raise typer.Exit
     _state["debug"] = debug
 
 
