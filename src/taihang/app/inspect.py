@@ -130,5 +130,5 @@ def _folders(videos: list[Path], out: Path) -> list[tuple[Path, Path]]:
 def _zones(video: Path, given: Path_ | None) -> zones.Zones | None:
     if given is not None:
         return zones.load(Path(given))
-    beside = video.with_name(f"{video.stem}.zones.yaml")
-    return zones.load(beside) if beside.is_file() else None
+    beside = video.parent / f"{video.stem}.zones.yaml"
+    return zones.load(beside) if video.is_file() and beside.is_file() else None
