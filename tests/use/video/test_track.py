@@ -139,6 +139,13 @@ def test_weak_detections_count_only_with_a_sure_one():
     assert set(found["x0"].to_pylist()) == {r["x0"] for r in _table(rows).to_pylist()}
 
 
+def test_many_weak_detections_are_not_carried_by_one_sure():
+    times = [float(n) for n in range(10)]
+    rows = [_row(n, times[n], 400, 100, 0.9 if n == 5 else 0.3) for n in range(10)]
+    found = track.track(_table(rows), _frames(times))
+    assert found["time_s"].to_pylist() == [5.0]
+
+
 def test_another_label_is_another_thing():
     times = [0.0, 0.2]
     rows = [_row(0, 0.0, 400, 100), _row(1, 0.2, 400, 100, label="car")]

@@ -32,7 +32,7 @@ _SHORTEST_PX = 40  # in the working image
 _MOST_BLOBS = 24
 _STEEPNESS = 2.5
 # The margin at which a score is 0.5, by where the box came from.
-_EVEN_OUT, _EVEN_INSIDE, _EVEN_ALONE, _EVEN_BACKGROUND = -0.3, 0.4, 1.0, 1.3
+_EVEN_OUT, _EVEN_INSIDE, _EVEN_ALONE = -0.3, 0.4, 1.0
 _LEAST_MARGIN = 0.0
 _ASPECT = (1.5, 4.5)  # height over width of someone upright
 _FILL = (0.25, 0.92)  # share of the box that stands out
@@ -132,7 +132,7 @@ def _even(found: geometry.Array, mask: background.Mask | None, shape: tuple[int,
         x0, y0 = (max(0, int(v)) for v in box[:2])
         x1, y1 = (max(1, int(np.ceil(v))) for v in box[2:])
         part = mask[y0:y1, x0:x1]
-        need[place] = _EVEN_INSIDE if part.size and part.mean() >= _MUST_STAND_OUT else _EVEN_BACKGROUND
+        need[place] = _EVEN_INSIDE if part.size and part.mean() >= _MUST_STAND_OUT else _EVEN_ALONE
     return need
 
 

@@ -42,6 +42,7 @@ _LOOK = 0.25  # a usual Hellinger distance of one person to themselves
 _MISSED = 1.0  # for each frame in which the thing should have been seen
 _NEW = 5.5  # the cost of calling a detection a new thing
 _MOST_MISSED = 8
+_SURE_SHARE = 0.25
 _OUTSIDE = 0.1  # as far beyond the edge the middle of the top must be
 
 _Box = npt.NDArray[np.float32]
@@ -63,9 +64,10 @@ def track(
     number and time_s, every frame that the detector was given, those without detections included.
     With `width` and `height` of the shown frames a track ends when it walks out of them.
 
-    A track keeps its weak detections but needs one of at least `sure` (the predictor's); those that
-    no such track holds are left out. It ends after `max_gap_s` unseen. The rows' order does not
-    matter for the tracks and is kept; tracks are numbered from 1 by their first detection.
+    A track needs a detection of at least `sure` (the predictor's), and keeps its weak ones where at
+    least a quarter are sure; what no such track holds is left out. It ends after `max_gap_s` unseen.
+    The rows' order does not matter for the tracks and is kept; tracks are numbered from 1 by their
+    first detection.
     Raises ValueError when a detection lies in no frame.
     """
     times = dict(zip(frames["number"].to_pylist(), frames["time_s"].to_pylist(), strict=True))
@@ -83,9 +85,9 @@ def track(
         done += [t for t, ended in zip(live, over, strict=True) if ended]
         live = [t for t, ended in zip(live, over, strict=True) if not ended]
         live += _assign(live, sorted(by_frame[number], key=_canonical), now, _SPEED.get(camera, _SPEED["worn"]))
-    kept = [t for t in (*done, *live) if any(s.score >= sure for s in t.seen)]
-    kept.sort(key=lambda t: (t.seen[0].time_s, t.seen[0].number, _canonical(t.seen[0])))
-    names = {s.place: name for name, t in enumerate(kept, 1) for s in t.seen}
+    kept = [seen for t in (*done, *live) if (seen := t.believed(sure))]
+    kept.sort(key=lambda seen: (seen[0].time_s, seen[0].number, _canonical(seen[0])))
+    names = {s.place: name for name, seen in enumerate(kept, 1) for s in seen}
     places = sorted(names)
     column = pa.array([names[place] for place in places], pa.int32())
     return detections.take(pa.array(places, pa.int64())).append_column(pa.field("track", pa.int32()), column)
@@ -150,6 +152,11 @@ class _Track:
     @property
     def label(self) -> str:
         return self.seen[-1].label
+
+    def believed(self, sure: float) -> list[_Seen]:
+        """Its detections, or the sure ones alone where they are few: weak ones by the dozen prove nothing."""
+        strong = [s for s in self.seen if s.score >= sure]
+        return self.seen if len(strong) >= _SURE_SHARE * len(self.seen) else strong
 
     def over(self, now: float, max_gap_s: float, edges: tuple[float, float]) -> bool:
         """Unseen for too long, or walked out of the picture."""
