@@ -277,7 +277,8 @@ class _Draft:
             page.bullets([said.say(text) for text in report.limits])
         if report.scorecard.scores:
             page.heading(said.t("scorecard.title"), 1)
-            names = ("dimension", "metric", "value", "threshold", "passed", "standing", "query")
+            names = ("dimension", "metric", "value", "threshold", "passed", "standing")
+            scores = report.scorecard.scores[:_MOST_ROWS]
             rows = [
                 [
                     said.value(s.dimension),
@@ -286,11 +287,14 @@ class _Draft:
                     said.value(s.threshold),
                     said.passed(s.passed, s.threshold),
                     said.t(f"scorecard.{s.standing}"),
-                    said.value(s.query),
                 ]
-                for s in report.scorecard.scores[:_MOST_ROWS]
+                for s in scores
             ]
-            page.table([said.t(f"scorecard.{name}") for name in names], rows, [2, 2.4, 1.6, 1.3, 1.6, 1.8, 5])
+            page.table([said.t(f"scorecard.{name}") for name in names], rows, [2, 3, 2.4, 1.3, 1.6, 1.8])
+            page.text(said.t("scorecard.query"), grey=True, size=9, keep=True)
+            for score in scores:
+                if score.query:
+                    page.text(f"{said.value(score.metric)}: {said.value(score.query)}", size=8, grey=True)
         page.heading(said.t("produced.title"), 1)
         makers = [[said.value(p.name), said.value(p.version), p.sha256 or "–"] for p in report.produced_by]
         page.table([said.t("produced.name"), said.t("produced.version"), "SHA-256"], makers, [3, 2, 6])
