@@ -41,6 +41,7 @@ def test_every_path_that_is_named_exists(language: str) -> None:
 @pytest.mark.skipif(
     not (Path(sys.prefix) / ".taihang-env").exists(), reason="run by ./check: ./try wants an environment of its own"
 )
+@pytest.mark.timeout(900)
 def test_every_block_shows_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert readme.main() == 0, capsys.readouterr().out
 
