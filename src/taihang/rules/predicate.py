@@ -72,7 +72,7 @@ _ARGUMENTS: dict[type[exp.Expression], frozenset[str]] = {
 _TYPES = frozenset(
     {
         *("BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL"),
-        *("VARCHAR", "TEXT", "CHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPTZ"),
+        *("VARCHAR", "TEXT", "CHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMPNTZ", "TIMESTAMPTZ"),
     }
 )
 _UNITS = frozenset(
