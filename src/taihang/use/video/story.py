@@ -13,6 +13,15 @@ from taihang.core import i18n
 from taihang.report import document, sections, timeline
 from taihang.use.video import conditions, exhibits, synthetic, unseen, walk
 
+# By FFmpeg's demuxer names.
+_MEDIA_TYPES = {
+    "mov,mp4,m4a,3gp,3g2,mj2": "video/mp4",
+    "matroska,webm": "video/matroska",
+    "avi": "video/vnd.avi",
+    "mpegts": "video/mp2t",
+    "mpeg": "video/mpeg",
+    "gif": "image/gif",
+}
 _MOST_UNSEEN = 200  # spans listed one by one; beyond, the shortest are only summed up
 
 
@@ -48,7 +57,7 @@ def tell(walked: walk.Walked) -> tuple[document.Report, dict[str, bytes]]:
             sha256=probe.sha256,
             size=probe.size,
             synthetic=is_synthetic,
-            media_type="video/x-taihang" if not probe.container else f"video/{probe.container.split(',')[0]}",
+            media_type=_MEDIA_TYPES.get(probe.container, "application/octet-stream"),
         ),
         findings=found,
         scorecard=walked.judgement.scorecard,
@@ -89,7 +98,7 @@ def _facts(walked: walk.Walked) -> sections.Facts:
         shown = value if isinstance(value, (i18n.Text, int, float)) else str(value)
         return sections.Fact(label=_t(f"fact.{key}"), value=shown, unit=unit, note=note)
 
-    fps = fact("fps", round(probe.fps, 3), "1/s", _t("fact.variable") if probe.variable_rate else None)
+    fps = fact("fps", round(probe.fps, 3), "fps", _t("fact.variable") if probe.variable_rate else None)
     items = [
         fact("duration", round(probe.duration_s, 3), "s"),
         fact("picture", f"{probe.width} × {probe.height}"),
