@@ -158,11 +158,12 @@ _env_install() {
     rm -f "$venv/.taihang-installing"
 }
 
-# Runs a step of the installation; its words go to a log, of which the end is shown when it fails.
+# Runs a step of the installation; its words go to a log, of which the reason is shown when it fails.
 _env_run() {
-    "$@" >>"$venv/install.log" 2>&1 </dev/null && return
+    "$@" >"$venv/install.log" 2>&1 </dev/null && return
     rm -f "$venv/.taihang-installing"
-    tail -n 4 "$venv/install.log" >&2
+    why=$(sed -n '/ERROR:\|error:/p' "$venv/install.log" | tail -n 1)
+    printf '%s\n' "${why:-$(tail -n 3 "$venv/install.log")}" >&2
     stop 3 "安装失败（完整记录：$venv/install.log）：请检查网络和磁盘空间后，再运行一次同样的命令" \
         "the installation failed (all of it: $venv/install.log): check the network and the disk, then run the same command again"
 }
