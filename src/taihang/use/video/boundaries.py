@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from taihang.use.video import changes, novelty, saliency, state, timeline
+from taihang.use.video import changes, novelty, saliency, state, stays, timeline
 
 SEGMENTS = pa.schema(
     [
@@ -32,6 +32,9 @@ Floats = npt.NDArray[np.float64]
 _PENALTY = 1.0  # times log(values): what BIC asks for one more change
 _LEAST_SCORE = 4.0  # noise widths by which an action stands out from both sides
 _LEAST_WALKED = 1.4  # the same while the camera moves and key frames are all that tells
+_WORN = 0.2  # a camera that moves for more of its time than this is worn
+_FEWEST_GLANCES = 8
+_EVIDENCE_SCORE = 4.0  # noise widths that evidence of 1 is worth
 _SHOULDER = 0.3  # share of an action's height at which it begins and ends
 _SIDE_S = 20.0  # how far around an action its two sides reach
 _PAD_S = 0.4  # a mean over a window rises only after the action began
@@ -58,6 +61,8 @@ def segments(signals: saliency.Signals) -> pa.Table:
     series = line.series
     starts = changes.partition(series, _PENALTY * float(np.log(max(len(series) / line.hold, 2))))
     actions = _actions(line, starts)
+    if line.moving.mean() > _WORN and signals.apart.num_rows >= _FEWEST_GLANCES:
+        actions = _walked(line, actions, stays.stays(signals.apart))
     rows, reached = [], 0
     for action in [*actions, _Action(len(series), len(series), 0.0)]:
         if action.first > reached:
@@ -67,6 +72,22 @@ def segments(signals: saliency.Signals) -> pa.Table:
         reached = action.last
     rows[-1]["end_s"] = signals.duration_s
     return pa.Table.from_pylist(rows, SEGMENTS)
+
+
+def _walked(line: timeline.Timeline, actions: list[_Action], found: list[stays.Stay]) -> list[_Action]:
+    """Actions in front of a worn camera: what moves by itself, and else only what even a fixed camera would tell."""
+    count = len(line.states)
+    taken = np.zeros(count, dtype=bool)
+    kept = []
+    for stay in found:
+        first, last = int(stay.start_s / line.step_s), min(int(np.ceil(stay.end_s / line.step_s)), count)
+        while first < last and taken[first]:
+            first += 1
+        if first < last:
+            taken[first:last] = True
+            kept.append(_Action(first, last, stay.evidence * _EVIDENCE_SCORE))
+    kept += [a for a in actions if a.score >= _LEAST_SCORE and not taken[a.first : a.last].any()]
+    return sorted(kept, key=lambda action: action.first)
 
 
 def _actions(line: timeline.Timeline, starts: list[int]) -> list[_Action]:

@@ -15,7 +15,8 @@ Span = tuple[float, float]
 
 _SECONDS = 0.25  # a glance this long tells how the camera moves
 _FEWEST_FRAMES = 3
-_APART_S = 0.9
+_SHORT_FRAMES = 5  # fewer vectors than this, less the key frame, hardly tell what moves by itself
+_APART_S = 5.0
 
 
 def plan(packets: pa.Table, worth: Floats, share: float) -> list[Span]:
@@ -37,6 +38,8 @@ def plan(packets: pa.Table, worth: Floats, share: float) -> list[Span]:
     groups = _apart(groups, times)
     step = float(np.median(np.diff(times))) if count > 1 else 1.0
     glance = max(_FEWEST_FRAMES, round(_SECONDS / step)) + 1
+    # Rather shorter glances than fewer: what no glance falls on is not seen at all.
+    glance = min(glance, max(_SHORT_FRAMES, allowed // max(len(groups), 1)))
     lengths = {start: min(glance, end - start) for start, end in groups}
     if sum(lengths.values()) > allowed:
         kept = max(1, int(len(groups) * allowed / sum(lengths.values())))
@@ -52,7 +55,7 @@ def plan(packets: pa.Table, worth: Floats, share: float) -> list[Span]:
 
 
 def _apart(groups: list[tuple[int, int]], times: Floats) -> list[tuple[int, int]]:
-    """Neighbouring short groups joined, so that one glance serves both."""
+    """Neighbouring short groups joined, so that one glance serves all of them."""
     kept: list[tuple[int, int]] = []
     for start, end in groups:
         if kept and kept[-1][1] == start and times[start] - times[kept[-1][0]] < _APART_S:

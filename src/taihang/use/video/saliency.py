@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from taihang.core import job
-from taihang.engines.media import decode, keyframes, motion
-from taihang.use.video import activity, camera, glances, novelty, sight, state
+from taihang.engines.media import decode, frame, keyframes, motion
+from taihang.use.video import activity, camera, glances, novelty, parallax, sight, state
 
 FRAMES = pa.schema([("number", pa.int32()), ("time_s", pa.float64()), ("activity", pa.float32())])
 KEYS = pa.schema(
@@ -46,13 +46,30 @@ MOTION = pa.schema(
         ("unseen", pa.float32()),
     ]
 )
+APART = pa.schema(
+    [
+        ("time_s", pa.float64()),
+        ("evidence", pa.float32()),
+        ("x", pa.float32()),
+        ("y", pa.float32()),
+        ("walking", pa.bool_()),
+        ("unsure", pa.float32()),
+    ]
+)
 CAMERA = pa.schema(
     [("start_s", pa.float64()), ("end_s", pa.float64()), ("state", pa.string()), ("source", pa.string())]
 )
 
-_CELLS = novelty.ROWS * novelty.COLUMNS
+# Share of the frames that is decoded for vectors unless told otherwise. Decoding a frame for its
+# vectors costs about twice what decoding it in a row does; more than this and the prefilter would
+# no longer be cheap against a full decode.
+VECTORS = 0.04
 # Key frames further apart than this share too little of the scene for the camera to be told from them.
 _LONGEST_STEP_S = 2.5
+# A camera that stands for less of its time than this is worn: its stops are part of a walk.
+_FIXED = 0.8
+_GLANCE_S = 0.27  # vectors this far apart are taken together
+_FEWEST_FIELDS = 3
 _STAGE = "use.video:stage.saliency"
 
 
@@ -63,7 +80,8 @@ class Signals:
     `frames`: one row a packet, `activity` as in `activity.per_frame`. `keys`: one row a decoded key
     frame, `seen` is `sight.Verdict`. `motion`: camera motion and what goes against it, per frame
     that was looked at, `source` "vectors" or "keys". `camera`: what the camera does, without gaps
-    from 0 to `duration_s`. `decoded`: frames the decoder put out for all this.
+    from 0 to `duration_s`. `decoded`: frames the decoder put out for all this. `apart`: what moves
+    by itself, one row a glance of vectors, see `parallax.Apart`.
     """
 
     duration_s: float
@@ -72,25 +90,33 @@ class Signals:
     motion: pa.Table
     camera: pa.Table
     decoded: int
+    apart: pa.Table = dataclasses.field(default_factory=APART.empty_table)
 
     def tables(self) -> dict[str, pa.Table]:
         """All of it as tables, for keeping."""
         whole = pa.table({"duration_s": pa.array([self.duration_s], pa.float64()), "decoded": pa.array([self.decoded])})
-        return {"frames": self.frames, "keys": self.keys, "motion": self.motion, "camera": self.camera, "whole": whole}
+        told = {"frames": self.frames, "keys": self.keys, "motion": self.motion, "camera": self.camera}
+        return {**told, "apart": self.apart, "whole": whole}
 
     @classmethod
     def of(cls, tables: Mapping[str, pa.Table]) -> Signals:
         """The signals that `tables` gave."""
         whole = tables["whole"].to_pylist()[0]
         return cls(
-            whole["duration_s"], tables["frames"], tables["keys"], tables["motion"], tables["camera"], whole["decoded"]
+            whole["duration_s"],
+            tables["frames"],
+            tables["keys"],
+            tables["motion"],
+            tables["camera"],
+            whole["decoded"],
+            tables["apart"],
         )
 
 
 def signals(
     path: str | os.PathLike[str],
     packets: pa.Table,
-    vectors: float = 0.25,
+    vectors: float = VECTORS,
     workers: int = 2,
     progress: job.Progress | None = None,
 ) -> Signals:
@@ -107,7 +133,7 @@ def signals(
     moved = activity.per_frame(packets)
     keys, between = _keys(film)
     spans = glances.plan(packets, _worth(packets, moved, between), vectors)
-    fields = _vectors(film, spans, workers)
+    fields, apart = _vectors(film, spans, workers)
     measured = sorted([*between, *fields], key=lambda m: (m.motion.time_s, m.source))
     frames = pa.table([packets["number"], packets["time_s"], pa.array(moved, pa.float32())], schema=FRAMES)
     found = state.spans(_trusted(measured), duration)
@@ -118,6 +144,7 @@ def signals(
         motion=pa.Table.from_pylist([{**dataclasses.asdict(m.motion), "source": m.source} for m in measured], MOTION),
         camera=pa.Table.from_pylist([s._asdict() for s in found], CAMERA),
         decoded=film.counter.decoded,
+        apart=pa.Table.from_pylist([dataclasses.asdict(a) for a in apart], APART),
     )
 
 
@@ -144,19 +171,19 @@ def _keys(film: _Film) -> tuple[pa.Table, list[state.Measured]]:
     between: list[state.Measured] = []
     total = int(np.count_nonzero(film.packets["key"].to_numpy(zero_copy_only=False)))
     last: tuple[float, npt.NDArray[np.uint8]] | None = None
-    for frame in keyframes.keyframes(film.path, width=sight.WIDTH, packets=film.packets, counter=film.counter):
-        luma = sight.grey(frame.image)
+    for picture in keyframes.keyframes(film.path, width=sight.WIDTH, packets=film.packets, counter=film.counter):
+        luma = sight.grey(picture.image)
         seen = sight.measure(luma)
         small = novelty.small(luma)
-        if last is not None and 0 < frame.time_s - last[0] <= _LONGEST_STEP_S and last[1].shape == small.shape:
-            found = camera.between(last[1], small, frame.time_s, frame.time_s - last[0])
+        if last is not None and 0 < picture.time_s - last[0] <= _LONGEST_STEP_S and last[1].shape == small.shape:
+            found = camera.between(last[1], small, picture.time_s, picture.time_s - last[0])
             if found is not None:
                 between.append(state.Measured(found, "keys"))
-        last = (frame.time_s, small)
+        last = (picture.time_s, small)
         rows.append(
             {
-                "number": frame.number,
-                "time_s": frame.time_s,
+                "number": picture.number,
+                "time_s": picture.time_s,
                 "seen": seen.verdict,
                 "luma": seen.luma,
                 "spread": seen.spread,
@@ -170,20 +197,27 @@ def _keys(film: _Film) -> tuple[pa.Table, list[state.Measured]]:
 
 
 def _worth(packets: pa.Table, moved: npt.NDArray[np.float64], between: list[state.Measured]) -> npt.NDArray[np.float64]:
-    """How much vectors would tell, per packet: nothing where key frames show that all is still."""
+    """How much vectors would tell, per packet: nothing where key frames show that a fixed camera stands."""
     times = packets["time_s"].to_numpy()
     worth = np.exp2(np.clip(moved, -4, 6))
-    for last, this in itertools.pairwise(between):
-        if max(last.motion.speed, this.motion.speed) < state.STILL / 2:
+    pairs = list(itertools.pairwise(between))
+    stands = [max(last.motion.speed, this.motion.speed) < state.STILL / 2 for last, this in pairs]
+    if sum(stands) < _FIXED * len(stands):
+        return worth
+    for (last, this), still in zip(pairs, stands, strict=True):
+        if still:
             # The camera stands: packet sizes and key frames tell all that a prefilter asks.
             worth[np.searchsorted(times, last.motion.time_s) : np.searchsorted(times, this.motion.time_s)] = 0
     return worth
 
 
-def _vectors(film: _Film, spans: list[glances.Span], workers: int) -> Iterator[state.Measured]:
-    """Camera motion of every frame of the spans that has vectors."""
+def _vectors(film: _Film, spans: list[glances.Span], workers: int) -> tuple[list[state.Measured], list[parallax.Apart]]:
+    """Camera motion of every frame of the spans that has vectors, and what moves apart from it, per glance."""
     times, lasts = film.packets["time_s"].to_numpy(), film.packets["duration_s"].to_numpy()
     typical = float(np.median(lasts)) if len(lasts) else 1.0
+    measured: list[state.Measured] = []
+    apart: list[parallax.Apart | None] = []
+    glance: list[frame.MotionField] = []
     reached = 0
     for field in motion.motion(film.path, spans, workers=workers, packets=film.packets, counter=film.counter):
         while reached < len(spans) and field.time_s >= spans[reached][1]:
@@ -195,7 +229,17 @@ def _vectors(film: _Film, spans: list[glances.Span], workers: int) -> Iterator[s
         interval = times[place] - times[place - 1] if place else typical
         found = camera.of_field(field, float(interval) or typical)
         if found is not None:
-            yield state.Measured(found, "vectors")
+            measured.append(state.Measured(found, "vectors"))
+        if glance and not 0 <= field.time_s - glance[0].time_s <= _GLANCE_S:
+            apart.append(_apart(glance))
+            glance = []
+        glance.append(field)
+    apart.append(_apart(glance))
+    return measured, sorted((a for a in apart if a is not None), key=lambda a: a.time_s)
+
+
+def _apart(glance: list[frame.MotionField]) -> parallax.Apart | None:
+    return parallax.apart(glance) if len(glance) >= _FEWEST_FIELDS else None
 
 
 def _trusted(measured: list[state.Measured]) -> list[state.Measured]:
