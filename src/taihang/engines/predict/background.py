@@ -22,6 +22,7 @@ _USED = 48
 _SAME = 24  # grey levels, the largest of three channels
 _AGREED = 0.6  # share of frames that must show the background, on average over the pixels
 _NOISE = 5.0  # times the median difference
+_UNFIT = 16  # a median difference above this is another view
 _LARGEST_SHARE = 0.7  # more than this standing out is a change of the light or of the view
 
 
@@ -72,7 +73,8 @@ def small(image: Image) -> Image:
 def standing_out(image: Image, background: Image) -> Mask | None:
     """1 where an image differs from the background, else 0, at most WIDTH wide; any two sizes.
 
-    Brightness is evened channel by channel. None when the shapes differ or most of it stands out.
+    Brightness is evened channel by channel. None where the background does not fit: another shape,
+    another view, or most of the picture standing out.
     """
     rows, columns = background.shape[:2]
     if abs(image.shape[0] * columns - image.shape[1] * rows) > 0.02 * image.shape[1] * rows:
@@ -82,7 +84,10 @@ def standing_out(image: Image, background: Image) -> Mask | None:
     now = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     gain = np.median((now + 1) / (empty + 1), axis=(0, 1))
     difference = np.abs(now - empty * gain).max(axis=-1)
-    limit = max(_SAME + 4, _NOISE * float(np.median(difference)))
+    usual = float(np.median(difference))
+    if usual > _UNFIT:
+        return None
+    limit = max(_SAME + 4, _NOISE * usual)
     mask = (difference > limit).astype(np.uint8)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((7, 5), np.uint8))

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from taihang.core import i18n
+from taihang.core import errors, i18n
 from taihang.engines.predict import background, hog, registry
 from taihang.engines.predict import boxes as geometry
 from taihang.engines.predict import predictor as contract
@@ -106,7 +106,9 @@ class BuiltinPredictor:
 
 @registry.scheme("builtin")
 def build(spec: str, options: registry.Options) -> contract.Predictor:
-    """The built-in detector. Raises errors.UserError when OpenCV lacks its part."""
+    """The built-in detector. Raises errors.UserError when OpenCV lacks its part, or for a `rest`."""
+    if spec or options.labels is not None:
+        raise errors.UserError("engines.predict:builtin_takes_none")
     return BuiltinPredictor(options)
 
 

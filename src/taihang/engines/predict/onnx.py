@@ -156,7 +156,12 @@ def _session(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession, An
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         settings.log_severity_level = 4
         source: Any = str(path) if outside else model  # external files are found from the path alone
-        return onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"]), digest
+        # Falling back means trying the same again, and printing so.
+        session = onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"], enable_fallback=0)
+        # Names that are no text show only when they are asked for.
+        ports = (*session.get_inputs(), *session.get_outputs())
+        _ = [(p.name, p.type, p.shape) for p in ports], session.get_modelmeta().custom_metadata_map
+        return session, digest
     except errors.UserError as error:
         raise errors.UserError("engines.predict:cannot_load", path=path, reason=error.message) from error
     except Exception as error:
