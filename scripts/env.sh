@@ -162,7 +162,7 @@ _env_install() {
 _env_run() {
     "$@" >"$venv/install.log" 2>&1 </dev/null && return
     rm -f "$venv/.taihang-installing"
-    why=$(sed -n -e '/subprocess-exited/d' -e 's/^.*\(ERROR: .*\)/\1/p' -e 's/^ *\(error: .*\)/\1/p' "$venv/install.log" | tail -n 1)
+    why=$(sed -n -e '/subprocess-exited/d' -e 's/^.*\(ERROR: .*\)/\1/p' -e 's/^ *\(error: .*\)/\1/p' "$venv/install.log" | head -n 1)
     printf '%s\n' "${why:-$(tail -n 3 "$venv/install.log")}" >&2
     stop 3 "安装失败（完整记录：$venv/install.log）：请检查网络和磁盘空间后，再运行一次同样的命令" \
         "the installation failed (all of it: $venv/install.log): check the network and the disk, then run the same command again"

@@ -16,7 +16,7 @@ import pytest
 
 from tests.house import source
 
-_SYSTEM = ["sh", "cat", "chmod", "dirname", "flock", "ls", "mkdir", "printf", "rm", "sed", "tail", "tr"]
+_SYSTEM = ["sh", "cat", "chmod", "dirname", "flock", "ls", "mkdir", "printf", "rm", "sed", "head", "tail", "tr"]
 # Makes an environment whose Python is the one that runs the tests, and writes down what it was asked.
 _UV = f"""#!/bin/sh
 echo "$*" >>"$UV_LOG"
