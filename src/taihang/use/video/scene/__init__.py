@@ -10,14 +10,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from taihang.use.video.scene.chance import random_script as random_script
     from taihang.use.video.scene.film import render as render
+    from taihang.use.video.scene.script import Camera as Camera
     from taihang.use.video.scene.script import Event as Event
     from taihang.use.video.scene.script import Script as Script
     from taihang.use.video.scene.script import sample as sample
     from taihang.use.video.scene.truth import Truth as Truth
 
-_LAZY = {"render": "film", "Event": "script", "Script": "script", "sample": "script", "Truth": "truth"}
-__all__ = ["Event", "Script", "Truth", "render", "sample"]
+_LAZY = {
+    "render": "film",
+    "Camera": "script",
+    "Event": "script",
+    "Script": "script",
+    "sample": "script",
+    "random_script": "chance",
+    "Truth": "truth",
+}
+__all__ = ["Camera", "Event", "Script", "Truth", "random_script", "render", "sample"]
 
 
 def __getattr__(name: str) -> Any:

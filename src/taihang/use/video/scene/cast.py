@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from taihang.use.video.scene import actor, figure, light
-from taihang.use.video.scene.image import Field, Pixels
+from taihang.use.video.scene import actor, backdrop, figure, light
+from taihang.use.video.scene.image import Field, Mask, Pixels
 from taihang.use.video.scene.view import View
 
 _NEAREST_M = 1.2
@@ -21,27 +21,29 @@ _TOLERANCE_M = 0.4
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Drawn:
-    """A person as drawn: the box of the pixels that show, and which share of the whole figure they are."""
+    """A person as drawn.
+
+    The box is that of the pixels which the place does not hide; `visible` is the share of the whole
+    figure that shows, other people and the frame's edge considered too; `mask` says which pixels of
+    the frame's window at (`left`, `top`) those of the box are; `whole` is the figure's area in pixels.
+    """
 
     person: int
     x0: int
     y0: int
     x1: int
     y1: int
-    visible: float
     lamp: tuple[float, float, float]
+    left: int
+    top: int
+    mask: Mask
+    whole: float
+    visible: float = 0.0
 
 
-def draw(
-    frame: Pixels,
-    view: View,
-    depth: Field | None,
-    people: Sequence[actor.Actor],
-    *,
-    number: int,
-    brightness: Callable[[float, float], float],
-) -> list[Drawn]:
-    """Draw everybody who is on stage in frame `number`, the farthest first; give back who can be seen."""
+def draw(place: backdrop.Backdrop, people: Sequence[actor.Actor], number: int) -> list[Drawn]:
+    """Draw everybody who is on stage in frame `number` on its picture, the farthest first; give back who shows."""
+    frame, view, depth, brightness = place.picture, place.view, place.depth, place.brightness
     here = [k for k, one in enumerate(people) if one.on[number]]
     if not here:
         return []
@@ -50,7 +52,9 @@ def draw(
     ahead = [k for k in order if feet[k, 2] > _NEAREST_M]
     for k in ahead:
         _shadow(frame, view, feet[k])
-    out = []
+    out: list[Drawn] = []
+    # Which person each pixel shows, 0 for none: who stands behind others shows less.
+    owner = np.zeros(frame.shape[:2], np.uint8)
     for k in ahead:
         one = people[here[k]]
         drawn = _person(
@@ -58,7 +62,16 @@ def draw(
         )
         if drawn is not None:
             out.append(dataclasses.replace(drawn, person=here[k]))
-    return out
+            _window(owner, drawn)[drawn.mask] = len(out)
+    return [
+        dataclasses.replace(one, visible=min(1.0, np.count_nonzero(_window(owner, one) == k) / max(one.whole, 1.0)))
+        for k, one in enumerate(out, start=1)
+    ]
+
+
+def _window(sheet: Pixels, one: Drawn) -> Pixels:
+    rows, columns = one.mask.shape
+    return sheet[one.top : one.top + rows, one.left : one.left + columns]
 
 
 def _person(
@@ -86,7 +99,6 @@ def _person(
     if depth is not None:
         cover = cover * (depth[y0:y1, x0:x1] > foot[2] - _TOLERANCE_M)
     solid = cover > 0.5
-    shown = float(np.count_nonzero(solid)) / max(whole, 1.0)
     if not solid.any():
         return None
     lit = cv2.warpAffine(colour, place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
@@ -97,7 +109,7 @@ def _person(
     columns, rows = np.flatnonzero(solid.any(axis=0)), np.flatnonzero(solid.any(axis=1))
     head = (float(foot[0]), float(foot[1] - 1.68 * view.focal / foot[2]), float(foot[2]))
     box = (x0 + int(columns[0]), y0 + int(rows[0]), x0 + int(columns[-1]) + 1, y0 + int(rows[-1]) + 1)
-    return Drawn(-1, *box, min(1.0, shown), head)
+    return Drawn(-1, *box, head, x0, y0, solid, whole)
 
 
 @functools.cache

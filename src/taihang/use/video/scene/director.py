@@ -8,7 +8,7 @@ import numpy as np
 
 from taihang.use.video.scene import actor, chamber, figure
 from taihang.use.video.scene.actor import Mark
-from taihang.use.video.scene.script import Event, Script
+from taihang.use.video.scene.script import CROWD, Event, Script
 
 _SUITS = ((0.022, 0.032, 0.075), (0.34, 0.095, 0.02), (0.05, 0.055, 0.06), (0.24, 0.025, 0.02), (0.035, 0.055, 0.03))
 _HELMETS = ((0.62, 0.62, 0.60), (0.60, 0.40, 0.03), (0.45, 0.04, 0.02), (0.03, 0.10, 0.34))
@@ -19,6 +19,8 @@ _HALL = Mark(2.6, 15.9)
 _OUT = Mark(3.75, 4.4)
 _LANE_FAR, _LANE_NEAR = Mark(1.15, 12.6), Mark(1.35, 6.4)
 _POST = Mark(2.5, 8.05)
+_FACING = 2.6
+"""The operator turns half to the room."""
 _SPOTS = ((-0.25, 10.4), (1.2, 10.3), (1.85, 10.8), (2.6, 11.4), (0.0, 12.7), (1.4, 12.3), (2.1, 12.7), (0.7, 11.6))
 
 
@@ -52,11 +54,11 @@ def _operator(script: Script, rng: np.random.Generator) -> actor.Actor:
         walk = actor.arrivals([_POST, away[0]], actor.WALK)[1]
         trip = actor.arrivals(away, actor.WALK)[2]
         leave = event.at_s - walk
-        holds.append(Mark(_POST.x, _POST.z, max(0.0, leave - now), "work", 2.2))
+        holds.append(Mark(_POST.x, _POST.z, max(0.0, leave - now), "work", _FACING))
         rest = max(0.0, event.for_s - trip)
         holds += [away[0], Mark(away[1].x, away[1].z, rest, "stand", 2.6), away[2]]
         now = max(leave, now) + walk * 2 + trip + rest
-    marks = [*holds, Mark(_POST.x, _POST.z, script.duration_s - now + 5, "work", 2.2)]
+    marks = [*holds, Mark(_POST.x, _POST.z, script.duration_s - now + 5, "work", _FACING)]
     return actor.act(look(rng), marks, script.frames, script.fps)
 
 
@@ -83,7 +85,7 @@ def _restricted(event: Event, script: Script, rng: np.random.Generator) -> list[
     z = float(rng.uniform(zone.z[0] + 1.0, zone.z[1] - 1.2))
     edge, deep = Mark(zone.x[1], z), float(rng.uniform(zone.x[0] + 0.6, zone.x[0] + 1.1))
     inside = 2 * (edge.x - deep) / actor.WALK
-    stay = Mark(deep, z + 0.3, max(0.0, event.for_s - inside), "work", -math.pi / 2)
+    stay = Mark(deep, z + 0.3, max(0.0, event.for_s - inside), "work", -2.5)
     near = [_OUT, _LANE_NEAR]
     far = [_INSIDE, _DOOR, _HALL, _LANE_FAR]
     come, go = (near, far) if rng.random() < 0.5 else (far, near)
@@ -98,7 +100,9 @@ def _crowding(event: Event, script: Script, rng: np.random.Generator) -> list[ac
     for number in range(event.people):
         x, z = _SPOTS[number]
         enter = Mark(min(x + 0.35, 2.2), edge)
-        first, last = event.at_s - apart * (event.people - 1 - number), event.end_s + apart * number
+        # The crowd begins when the last of the first four comes, and ends when only three are left.
+        first = event.at_s + apart * (number - min(event.people, CROWD) + 1)
+        last = event.end_s + apart * (number - max(0, event.people - CROWD))
         walking = 2 * actor.arrivals([enter, Mark(x, z)], actor.WALK)[1]
         face = math.atan2(1.2 - x, 11.0 - z) if number % 2 else float(rng.uniform(2.2, 4.0))
         marks = [_INSIDE, _DOOR, _HALL, enter, Mark(x, z, max(0.0, last - first - walking), face=face)]

@@ -152,7 +152,7 @@ def _trunk(look: Look, hip: Array, chest: Array, neck: Array, up: Array) -> list
         out.append(_Part(start, end, (0.118 * b, 0.125 * b), top, ((0.34, 0.43), (0.80, 0.89))))
         out.append(_Part(_v(chest, 0.10 * side), _v(chest + 0.06 * up, 0.155 * side), (0.12, 0.085), top))
         out.append(_Part(_v(neck, 0.02 * side), _v(chest + 0.085 * up, 0.165 * side), (0.062, 0.066), top))
-    out.append(_Part(_v(chest + 0.06 * up), _v(neck + 0.03 * up), (0.075, 0.058), look.skin))
+    out.append(_Part(_v(chest + 0.11 * up, 0, 0, 0.01), _v(neck + 0.03 * up), (0.060, 0.054), look.skin))
     # The lamp's battery and the self-rescuer hang from the belt.
     out.append(_Part(_v(hip, 0.17, 0.10, -0.03), _v(hip, 0.17, 0.0, -0.03), (0.055, 0.055), (0.45, 0.42, 0.10)))
     out.append(_Part(_v(hip, -0.16, 0.09, -0.05), _v(hip, -0.16, 0.03, -0.05), (0.05, 0.05), (0.05, 0.05, 0.05)))

@@ -7,32 +7,19 @@ import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 import av
+import cv2
 import numpy as np
 import pyarrow as pa
 
 from taihang.core import errors, job
-from taihang.use.video.scene import actor, cast, director, lens, stage, truth, zone
-from taihang.use.video.scene.image import Field, Pixels
+from taihang.use.video.scene import actor, backdrop, cast, director, lens, patrol, roadway, route, stage, truth, zone
+from taihang.use.video.scene.image import Pixels
 from taihang.use.video.scene.script import Script
-from taihang.use.video.scene.view import View
 
 _ENCODER_THREADS = 2
 """Fixed, since the bytes depend on it."""
-
-
-class Place(Protocol):
-    """Where the people are: a fixed or a moving view of it."""
-
-    grounds: tuple[zone.Ground, ...]
-
-    def backdrop(self, number: int) -> tuple[Pixels, View, Field | None]:
-        """The place without people in a frame: a picture to draw on, the view, its depth if things hide people."""
-
-    def brightness(self, x: float, z: float) -> float:
-        """Light on a person at a place."""
 
 
 def render(path: Path | str, script: Script, seed: int = 0, progress: job.Progress | None = None) -> truth.Truth:
@@ -48,13 +35,15 @@ def render(path: Path | str, script: Script, seed: int = 0, progress: job.Progre
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     rows = Rows(script)
     try:
-        place = stage.Stage(script, seed)
-        people = director.direct(script, seed)
+        place, people = setting(script, seed)
         _encode(temporary, script, pictures(script, seed, place, people, rows), progress or job.Silent())
         boxes = rows.table()
-        zones = [ground.seen(place.backdrop(0)[1]) for ground in place.grounds]
+        view = place.backdrop(round(place.reference_s * script.fps)).view
+        zones = [ground.seen(view) for ground in place.grounds]
         events = truth.happenings(script, boxes, place.grounds)
-        record = truth.manifest(temporary, path.name, script, seed, zones=zones, events=events)
+        record = truth.manifest(
+            temporary, path.name, script, seed, zones=zones, events=events, time_s=place.reference_s
+        )
         beside = path.with_suffix(".synthetic.json"), path.with_suffix(".zones.yaml")
         truth.put(beside[0], truth.manifest_text(record, boxes))
         truth.put(beside[1], truth.zones_text(record))
@@ -65,6 +54,15 @@ def render(path: Path | str, script: Script, seed: int = 0, progress: job.Progre
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
     return truth.Truth(record, boxes, path, beside[1], beside[0])
+
+
+def setting(script: Script, seed: int) -> tuple[backdrop.Place, list[actor.Actor]]:
+    """The place of a script's camera, and the people there."""
+    if script.camera == "worn":
+        way = route.walk(script, seed)
+        grounds = patrol.grounds(script, way)
+        return roadway.Roadway(script, seed, way, grounds), patrol.direct(script, seed, way, grounds)
+    return stage.Stage(script, seed), director.direct(script, seed)
 
 
 class Rows:
@@ -104,15 +102,16 @@ class Rows:
 
 
 def pictures(
-    script: Script, seed: int, place: Place, people: list[actor.Actor], rows: Rows | None = None
+    script: Script, seed: int, place: backdrop.Place, people: list[actor.Actor], rows: Rows | None = None
 ) -> Iterator[Pixels]:
     """Every frame, (H, W, 3) RGB, in order; `rows` learns who is where."""
     glass = lens.Lens(script, seed)
     for number in range(script.frames):
-        frame, view, depth = place.backdrop(number)
-        drawn = cast.draw(frame, view, depth, people, number=number, brightness=place.brightness)
+        here = place.backdrop(number)
+        drawn = cast.draw(here, people, number)
         if rows is not None:
             rows.add(number, people, place.grounds, drawn)
+        frame = cv2.blur(here.picture, (here.smear, 1)) if here.smear > 1 else here.picture
         yield glass.shoot(frame, number, [one.lamp for one in drawn if one.visible > 0.5])
 
 

@@ -16,7 +16,14 @@ Decoys = Literal["swinging_lamp", "dust", "shadow", "rat"]
 Moves = Literal["halt", "look"]
 Kind = Literal[People, Faults, Things, Decoys, Moves]
 
-VIOLATIONS: frozenset[str] = frozenset(("restricted", "crowding", "lone", "running", "unattended", "covered", "dark"))
+CROWD = 4
+"""People who make a crowd."""
+VIOLATIONS = frozenset(("restricted", "crowding", "lone", "running", "unattended", "covered", "dark"))
+"""What a rule can object to."""
+_ONLY: dict[str, Camera] = {
+    **dict.fromkeys(("lone", "unattended", "equipment", "swinging_lamp", "shadow", "rat"), "fixed"),
+    **dict.fromkeys(("halt", "look"), "worn"),
+}
 
 
 class Event(words.Word):
@@ -61,6 +68,10 @@ class Script(words.Word):
         for event in self.events:
             if event.end_s > self.duration_s:
                 raise ValueError(f"{event.kind} at {event.at_s} s ends after the video")
+            if _ONLY.get(event.kind, self.camera) != self.camera:
+                raise ValueError(f"{event.kind} needs a {_ONLY[event.kind]} camera")
+        if self.camera == "worn" and len(self.of("restricted")) > 1:
+            raise ValueError("a worn camera passes one restricted zone only")
         return self
 
     @property

@@ -7,10 +7,9 @@ import math
 import cv2
 import numpy as np
 
-from taihang.use.video.scene import cast, chamber, zone
+from taihang.use.video.scene import backdrop, cast, chamber, zone
 from taihang.use.video.scene.image import Field, Pixels
 from taihang.use.video.scene.script import Script
-from taihang.use.video.scene.view import View
 
 BELT_SPEED = 1.6
 """Metres a second."""
@@ -19,9 +18,10 @@ _RAMP_S = 0.6
 
 
 class Stage:
-    """The chamber seen by its fixed camera; frames may be asked for in any order."""
+    """The chamber seen by its fixed camera."""
 
     grounds: tuple[zone.Ground, ...] = chamber.GROUNDS
+    reference_s = 0.0
 
     def __init__(self, script: Script, seed: int) -> None:
         self._script = script
@@ -30,8 +30,8 @@ class Stage:
         self._travelled = np.cumsum(self._belt_speed()) / script.fps
         self._drawn_at = -1.0
 
-    def backdrop(self, number: int) -> tuple[Pixels, View, Field | None]:
-        """The place without people in frame `number`: a picture to draw on, the view, and its depth in metres."""
+    def backdrop(self, number: int) -> backdrop.Backdrop:
+        """The place without people in frame `number`."""
         now = number / self._script.fps
         travelled = float(self._travelled[number])
         if travelled != self._drawn_at:
@@ -48,12 +48,7 @@ class Stage:
         for event in self._script.of("rat"):
             if event.at_s <= now < event.end_s:
                 self._rat(frame, now - event.at_s, event.for_s)
-        return frame, self._view, self._still.depth
-
-    @staticmethod
-    def brightness(x: float, z: float) -> float:
-        """Light on a person at a place."""
-        return chamber.brightness(x, z)
+        return backdrop.Backdrop(frame, self._view, self._still.depth, chamber.brightness)
 
     def _belt_speed(self) -> Field:
         time = np.arange(self._script.frames) / self._script.fps

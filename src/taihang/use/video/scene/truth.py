@@ -16,13 +16,14 @@ import yaml
 import taihang
 from taihang.core import ids, words
 from taihang.use.video.scene import zone
-from taihang.use.video.scene.script import Script
+from taihang.use.video.scene.script import CROWD, Script
 
-CROWD = 4
 RUNNING = 2.5
 """Metres a second, from which somebody runs."""
 SEEN = 0.3
 """Share of a figure that must show before it counts as in view."""
+TALL, NEAR = 0.08, 0.15
+"""Shares of the frame's height that somebody's box must have to count as in view, and as near a worn camera."""
 
 Kind = Literal[
     "restricted", "crowding", "lone", "running", "unattended", "covered", "dark", "blurred", "knocked",
@@ -111,12 +112,13 @@ def happenings(script: Script, boxes: pa.Table, grounds: Sequence[zone.Ground]) 
     frames, step = script.frames, 1 / script.fps
     number = boxes["number"].to_numpy()
     person = boxes["person"].to_numpy()
-    seen = boxes["visible"].to_numpy() >= SEEN
+    height = (boxes["y1"].to_numpy() - boxes["y0"].to_numpy()) / script.height
+    seen = (boxes["visible"].to_numpy() >= SEEN) & (height >= TALL)
     places = boxes["zones"].to_pylist()
     found: list[Happening] = []
 
     def spans(kind: Kind, flags: np.ndarray, where: str | None = None) -> None:
-        for first, last in _runs(flags):
+        for first, last in _runs(flags, bridge=script.fps // 2):
             found.append(Happening(kind=kind, start_s=_r(first * step), end_s=_r((last + 1) * step), zone=where))
 
     for ground in grounds:
@@ -129,12 +131,15 @@ def happenings(script: Script, boxes: pa.Table, grounds: Sequence[zone.Ground]) 
         elif ground.kind == "area":
             spans("crowding", count >= CROWD, ground.name)
     total = np.bincount(number[seen], minlength=frames)
-    spans("lone", total == 1)
+    if script.camera == "fixed":
+        spans("lone", total == 1)
+    else:
+        spans("crowding", np.bincount(number[seen & (height >= NEAR)], minlength=frames) >= CROWD)
     running = np.bincount(number[seen & (boxes["speed"].to_numpy() > RUNNING)], minlength=frames)
     spans("running", running > 0)
     for one in np.unique(person):
         here = np.bincount(number[seen & (person == one)], minlength=frames) > 0
-        for first, last in _runs(here):
+        for first, last in _runs(here, bridge=script.fps):
             if first > 0:
                 found.append(Happening(kind="enter", start_s=_r(first * step), end_s=_r(first * step)))
             if last < frames - 1:
@@ -161,10 +166,16 @@ def _overlap(event: Happening, start: float, end: float) -> float:
     return min(event.end_s, end) - max(event.start_s, start)
 
 
-def _runs(flags: np.ndarray) -> list[tuple[int, int]]:
-    """First and last index of each run of true."""
+def _runs(flags: np.ndarray, bridge: int = 0) -> list[tuple[int, int]]:
+    """First and last index of each run of true; a gap of up to `bridge` does not part two runs."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    runs: list[tuple[int, int]] = []
+    for first, after in zip(edges[::2], edges[1::2], strict=True):
+        if runs and first - runs[-1][1] - 1 <= bridge:
+            runs[-1] = (runs[-1][0], int(after) - 1)
+        else:
+            runs.append((int(first), int(after) - 1))
+    return runs
 
 
 def _r(seconds: float) -> float:
@@ -172,7 +183,14 @@ def _r(seconds: float) -> float:
 
 
 def manifest(
-    video: Path, name: str, script: Script, seed: int, *, zones: Sequence[zone.Zone], events: tuple[Happening, ...]
+    video: Path,
+    name: str,
+    script: Script,
+    seed: int,
+    *,
+    zones: Sequence[zone.Zone],
+    events: tuple[Happening, ...],
+    time_s: float,
 ) -> Manifest:
     """The manifest of a video that was just written at `video` and will be called `name`."""
     with video.open("rb") as stream:
@@ -183,7 +201,7 @@ def manifest(
         software=f"taihang {taihang.__version__}",
         seed=seed,
         script=script,
-        frame=Reference(time_s=0.0, width=script.width, height=script.height),
+        frame=Reference(time_s=_r(time_s), width=script.width, height=script.height),
         zones=tuple(zones),
         events=events,
     )
