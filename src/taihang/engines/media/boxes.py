@@ -23,6 +23,8 @@ def outermost(path: Path) -> Iterator[tuple[bytes, int, int]]:
     with path.open("rb") as file:
         start = 0
         for _ in range(_MOST):
+            if start >= size:
+                return
             file.seek(start)
             head = file.read(16)
             if len(head) < 8:

@@ -24,7 +24,7 @@ _AHEAD = 120
 # No codec holds back more frames than this before showing them.
 _HELD_BACK = 32
 # Bit-exact scaling, so that a frame's hash is the same on every machine.
-_EXACT = int(
+EXACT = int(
     av.video.reformatter.Interpolation.BILINEAR
     | av.video.reformatter.Interpolation.ACCURATE_RND
     | av.video.reformatter.Interpolation.BITEXACT
@@ -60,6 +60,19 @@ class Shown:
     picture: Any
     damaged: bool = False
     corrupt: bool = False
+
+
+class Tag:
+    """What a packet hands to the frame that is decoded from it.
+
+    An object of its own for each packet: PyAV keeps them by identity, for all decoders in one place,
+    so that equal small integers of two decoders would take each other's.
+    """
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 class Track:
@@ -104,12 +117,16 @@ class Run:
         opened: source.Source,
         track: Track,
         counter: Decoded,
+        *,
         options: dict[str, str] | None = None,
         on_packet: Callable[[int, Any], None] | None = None,
+        sparse: bool = False,
     ) -> None:
         self._source = opened
         self._track = track
         self._counter = counter
+        # Sparse: frames that no other refers to are not decoded even when they are wanted.
+        self._wanted_skip = "NONREF" if sparse else "DEFAULT"
         self._on_packet = on_packet or (lambda number, packet: None)
         self._decoder = opened.set_decoder(options)
         self._decoder.copy_opaque = track.identity == "order"
@@ -137,7 +154,7 @@ class Run:
                 # A key frame refers to nothing: what was broken before it is behind us.
                 broken = broken and not self._track.key[number]
             needed = number is not None and number in wanted
-            self._decoder.skip_frame = "DEFAULT" if needed else "NONREF"
+            self._decoder.skip_frame = self._wanted_skip if needed else "NONREF"
             for picture, failed in self._send(packet):
                 broken = broken or failed
                 place = self._track.number(picture.pts) if picture else None
@@ -160,7 +177,7 @@ class Run:
                 if place < 0 and not packet.is_keyframe:
                     continue
                 place += 1
-                packet.opaque = place
+                packet.opaque = Tag(place)
                 broken = broken and not packet.is_keyframe
                 if place < len(self._track):
                     self._on_packet(int(self._track.by_order[place]), packet)
@@ -175,9 +192,9 @@ class Run:
                 if shown > last + _HELD_BACK:
                     return
 
-    def _placed(self, place: Any) -> int | None:
-        known = isinstance(place, int) and 0 <= place < len(self._track)
-        return int(self._track.by_order[place]) if known else None
+    def _placed(self, tag: Any) -> int | None:
+        known = isinstance(tag, Tag) and 0 <= tag.number < len(self._track)
+        return int(self._track.by_order[tag.number]) if known else None
 
     def _send(self, packet: Any) -> Iterator[tuple[Any, bool]]:
         """Pictures that come out, each with whether it is broken; (None, True) when decoding failed."""
@@ -244,5 +261,5 @@ def picture(decoded: Any, turned: orientation.Orientation, width: int, height: i
     `width`, `height`: as shown; a frame of another size is scaled to it.
     """
     stored = turned.shown(width, height)
-    rgb = decoded.reformat(stored[0], stored[1], format="rgb24", interpolation=_EXACT, threads=1)
+    rgb = decoded.reformat(stored[0], stored[1], format="rgb24", interpolation=EXACT, threads=1)
     return turned.image(rgb.to_ndarray())

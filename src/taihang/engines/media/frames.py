@@ -37,7 +37,11 @@ def frames(
     with source.opened(path) as opened:
         exporter = vectors.Exporter(opened, track) if motion else None
         run = decode.Run(
-            opened, track, counter, exporter.options if exporter else None, exporter.packet if exporter else None
+            opened,
+            track,
+            counter,
+            options=exporter.options if exporter else None,
+            on_packet=exporter.packet if exporter else None,
         )
         make = _Maker(opened, track, exporter)
         for start, group in _groups(asked, track):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -22,6 +23,7 @@ _FAST = int(av.video.reformatter.Interpolation.AREA)
 def keyframes(
     path: str | os.PathLike[str],
     width: int = 320,
+    every_s: float = 0.0,
     packets: pa.Table | None = None,
     counter: decode.Decoded | None = None,
 ) -> Iterator[frame.Frame]:
@@ -29,7 +31,8 @@ def keyframes(
 
     For signals, not for evidence: scaled fast, and decoded without the loop filter. A file with one
     key frame (an animated GIF, a screen recording) gives that one; `packets` tells. Damaged ones are
-    left out. Raises errors.UserError as `source.opened` does.
+    left out. `every_s`: leave out those that follow sooner than this on the one before.
+    Raises errors.UserError as `source.opened` does.
     """
     table = packets if packets is not None else packets_.packets(path)
     track = decode.Track(table)
@@ -40,7 +43,7 @@ def keyframes(
         decoder.copy_opaque = True
         opened.stream.discard = Discard.nonkey
         turned: orientation.Orientation | None = None
-        for number, picture in _pictures(opened, track, counter):
+        for number, picture in _pictures(opened, track, every_s, counter):
             turned = turned or orientation.of(picture)
             counter.handed += 1
             yield frame.Frame(
@@ -52,8 +55,11 @@ def keyframes(
             )
 
 
-def _pictures(opened: source.Source, track: decode.Track, counter: decode.Decoded) -> Iterator[tuple[int, Any]]:
+def _pictures(
+    opened: source.Source, track: decode.Track, every_s: float, counter: decode.Decoded
+) -> Iterator[tuple[int, Any]]:
     """Decoded key frames with their numbers."""
+    last = -math.inf
     keys = iter(track.keys[np.argsort(track.order[track.keys])])
     for packet in itertools.chain((p for p in opened.packets() if p.is_keyframe), [None]):
         if packet is not None:
@@ -62,15 +68,18 @@ def _pictures(opened: source.Source, track: decode.Track, counter: decode.Decode
             number = next(keys, None)
             if number is None:
                 return
-            packet.opaque = int(number)
+            if every_s and track.time_s[number] - last < every_s:
+                continue
+            last = float(track.time_s[number])
+            packet.opaque = decode.Tag(int(number))
         try:
             pictures = opened.stream.decode(packet)
         except av.error.FFmpegError:
             continue
         for picture in pictures:
             counter.decoded += 1
-            if isinstance(picture.opaque, int) and not picture.is_corrupt:
-                yield picture.opaque, picture
+            if isinstance(tag := picture.opaque, decode.Tag) and not picture.is_corrupt:
+                yield tag.number, picture
 
 
 def _small(picture: Any, width: int) -> frame.Image:

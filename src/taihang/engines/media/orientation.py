@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 from taihang.engines.media import frame as frames
 
@@ -55,9 +55,10 @@ class Orientation:
 
 def of(decoded: Any) -> Orientation:
     """Orientation of a decoded PyAV frame, from its display matrix."""
-    if Type.DISPLAYMATRIX not in (kinds := {s.type: s for s in decoded.side_data}):
+    found = side_data(decoded, Type.DISPLAYMATRIX)
+    if found is None:
         return Orientation()
-    matrix = np.frombuffer(bytes(kinds[Type.DISPLAYMATRIX])[:36], dtype="=i4").astype(float)
+    matrix = np.frombuffer(bytes(found)[:36], dtype="=i4").astype(float)
     if len(matrix) < 9:
         return Orientation()
     a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
@@ -69,3 +70,13 @@ def of(decoded: Any) -> Orientation:
     quarters = math.atan2(b, a) / (math.pi / 2)
     turns = round(quarters)
     return Orientation(turns % 4, mirror, abs(quarters - turns) < 0.02)
+
+
+def side_data(decoded: Any, kind: Type) -> Any:
+    """A decoded frame's side data of one kind, or None.
+
+    `frame.side_data` would tie the frame to itself, and a film's frames would pile up until the
+    garbage collector runs; a container of our own does not.
+    """
+    container = SideDataContainer(decoded)  # type: ignore[call-arg]
+    return next((s for s in container if s.type == kind), None)

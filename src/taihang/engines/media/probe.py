@@ -47,8 +47,8 @@ class Probe(words.Word):
     `stored_width`, `stored_height`: before it. `rotation`: clockwise degrees the stored picture is
     turned by; `mirrored`: flipped left-right before that. `pixel_aspect`: width of a pixel over its
     height (pictures are not stretched). `time_base`: seconds per time stamp unit; `start_pts`: time
-    stamp of the first shown frame. `frames`: shown frames by the packets. `fps`: frames per second
-    of the usual interval. `variable_rate`: over 1 % of the intervals outside gaps differ from the
+    stamp of the first shown frame. `frames`: shown frames by the packets. `fps`: mean frames per
+    second outside gaps. `variable_rate`: over 1 % of the intervals outside gaps differ from the
     usual one by over 10 %. `clock_resets`: times at which stamps jumped and were joined.
     `truncated_s`: where the file's data ends before its index does. `b_frames`: shown in another
     order than stored. `telemetry`: kinds found (`gpmf`, `subtitle`). `first_frame`: number of the
@@ -161,7 +161,7 @@ def _timing(scan: packets.Scan, unit: float) -> dict[str, Any]:
         "key_frames": int(keys.sum()),
         "start_pts": int(table["pts"][0].as_py()),
         "duration_s": float(times[-1] + table["duration_s"][-1].as_py()),
-        "fps": round(1 / usual, 6),
+        "fps": round(1 / (float(inside.mean()) if len(inside) and inside.mean() > 0 else usual), 3),
         "variable_rate": bool(len(inside) and other.mean() > 0.01),
         "gaps": tuple(Gap(start_s=float(times[i] + usual), end_s=float(times[i + 1])) for i in wide[:_MOST_GAPS]),
         "clock_resets": scan.resets,

@@ -123,6 +123,9 @@ def _picture(path: str | os.PathLike[str], container: Any, limit: limits.Limits)
     if stream.codec_context is None:
         raise errors.UserError("engines.media:codec", path=shown, codec="?")
     width, height = stream.codec_context.width, stream.codec_context.height
+    if not width * height:
+        # FFmpeg leaves out a size that it was told to refuse, or that it could not find.
+        raise errors.UserError("engines.media:no_size", path=shown, limit=limit.max_pixels)
     if width * height > limit.max_pixels:
         raise errors.UserError(
             "engines.media:too_large", path=shown, width=width, height=height, limit=limit.max_pixels

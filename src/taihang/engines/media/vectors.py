@@ -49,7 +49,7 @@ class Exporter:
         """The motion field of a frame that was just decoded."""
         past, future = self._references.distances(shown.number, shown.picture.pict_type)
         width, height = shown.picture.width, shown.picture.height
-        side = {s.type: s for s in shown.picture.side_data}.get(Type.MOTION_VECTORS)
+        side = orientation.side_data(shown.picture, Type.MOTION_VECTORS)
         table = side.to_ndarray() if side is not None else np.zeros(0, dtype=_VECTOR)
         cell = cell_size(width, height)
         dx, dy, present = _grid(table, (past, future), (width, height), turned, cell)
