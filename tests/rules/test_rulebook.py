@@ -214,3 +214,16 @@ def test_places_hold_in_folded_quoted_and_wide_texts() -> None:
         ("where: >\n      区域 = 1 and\n      a = 2 and nope(b)", "13:17"),
     ):
         assert f"b.yaml:{line}" in str(refused(BOOK.replace("where: v", shape)))
+
+
+def test_reasons_are_told_in_both_languages() -> None:
+    for extra, zh in (
+        ("sustained: 2 seconds", "应为时长"),
+        ("at_least: many", "应为整数"),
+        ("tags: x", "应为列表"),
+        ("measures: [a]", "应为“键: 值”结构"),
+        ("within: 2s", "within 要与"),
+        ("enabled: perhaps", "应为 true 或 false"),
+        ("tags: [A B]", "不符合格式"),
+    ):
+        assert zh in refused(BOOK + f"    {extra}\n").message.in_("zh")

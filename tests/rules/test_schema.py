@@ -30,3 +30,11 @@ def test_shipped_rulebooks_load_and_follow_the_schema(name: str) -> None:
     file = importlib.resources.files(rulebook.SHIPPED).joinpath(name + rulebook.SUFFIX)
     plain = yaml.safe_load(file.read_text(encoding="utf-8"))
     jsonschema.validate(plain, rulebook.schema())
+
+
+def test_only_a_book_that_extends_another_may_name_half_a_rule() -> None:
+    both = {"zh": "", "en": ""}
+    half = {"taihang": "rules/1", "id": "b", "version": "1", "title": both, "rules": [{"id": "r", "level": "red"}]}
+    jsonschema.validate({**half, "extends": ["other"]}, rulebook.schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(half, rulebook.schema())

@@ -19,11 +19,11 @@ def seconds(text: Any) -> float:
         return text
     found = re.fullmatch(PATTERN, text) if isinstance(text, str) else None
     if found is None:
-        raise pydantic_core.PydanticCustomError("duration", "not a duration such as 500ms, 2s, 1m, 8h or 30d")
+        raise pydantic_core.PydanticCustomError("duration", "a duration such as 500ms, 2s, 1m, 8h or 30d")
     unit = found.group(2 if found.lastindex == 2 else 1)
     value = float(text[: -len(unit)]) * _UNITS[unit]
     if value > _LONGEST_S:
-        raise pydantic_core.PydanticCustomError("duration", "longer than 366 days")
+        raise pydantic_core.PydanticCustomError("duration_long", "at most 366 days")
     return value
 
 

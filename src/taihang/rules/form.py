@@ -9,12 +9,24 @@ from typing import Any
 
 import pydantic
 
-from taihang.core import errors, words
+from taihang.core import errors, i18n, words
 from taihang.rules import marks
 from taihang.rules import rule as ruling
 
 # Parts whose scalars have a type of their own; everywhere else the model decides what a text means.
 _FREE = {"scope", "parameters"}
+# Reasons of the catalogue, and the model's own names for them.
+_KINDS = {
+    "text": {"string_type"},
+    "whole": {"int_parsing", "int_type", "int_from_float", "int_parsing_size"},
+    "number": {"float_parsing", "float_type", "finite_number"},
+    "boolean": {"bool_parsing", "bool_type"},
+    "date": {"date_parsing", "date_from_datetime_parsing", "date_type"},
+    "list": {"tuple_type", "list_type"},
+    "mapping": {"dict_type", "model_type", "model_attributes_type"},
+    "empty": {"string_too_short"},
+    "pattern": {"string_pattern_mismatch"},
+}
 _Path = tuple[str | int, ...]
 
 
@@ -112,7 +124,15 @@ def _told(found: list[Any], tree: marks.Mapping) -> errors.UserError:
         return errors.UserError("rules:form.choice", where=places.text(path), key=name, known=context["expected"])
     if kind == "string_too_long":
         return errors.UserError("rules:form.long", where=places.text(path), key=name, limit=context["max_length"])
-    return errors.UserError("rules:form.value", where=places.text(path), key=name or "-", reason=first["msg"])
+    return errors.UserError("rules:form.value", where=places.text(path), key=name or "-", reason=_reason(first))
+
+
+def _reason(fault: Any) -> i18n.Message | str:
+    """Why a value does not fit, in both languages where the catalogue has it."""
+    key = "reason." + next((k for k, kinds in _KINDS.items() if fault["type"] in kinds), fault["type"])
+    if key not in i18n.catalogue("rules"):
+        return str(fault["msg"])
+    return i18n.Message(key=f"rules:{key}", values={k: v for k, v in fault.get("ctx", {}).items() if k != "error"})
 
 
 def _is_name(part: object) -> bool:

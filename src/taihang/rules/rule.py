@@ -53,10 +53,10 @@ class Follow(Part):
     @pydantic.model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.rule is None) == (self.where is None):
-            raise pydantic_core.PydanticCustomError("follow", "needs either `rule` or `where`")
+            raise pydantic_core.PydanticCustomError("follow_one", "needs either `rule` or `where`")
         own = {"table", "filter", "by", "sustained", "max_gap"} & self.model_fields_set
         if self.rule is not None and own:
-            raise pydantic_core.PydanticCustomError("follow", "with `rule`, only `from` may be given")
+            raise pydantic_core.PydanticCustomError("follow_rule", "with `rule`, only `from` may be given")
         return self
 
 
@@ -118,15 +118,21 @@ class Rule(Part):
     def _terms(self) -> Self:
         windowed = [n for n in ("at_least", "followed_by", "not_followed_by") if getattr(self, n) is not None]
         if len(windowed) > 1:
-            raise pydantic_core.PydanticCustomError("terms", f"{windowed[0]} and {windowed[1]} exclude each other")
+            raise pydantic_core.PydanticCustomError(
+                "terms_two", "{one} and {other} exclude each other", {"one": windowed[0], "other": windowed[1]}
+            )
         if windowed and not self.within:
-            raise pydantic_core.PydanticCustomError("terms", f"{windowed[0]} needs a window: within")
+            raise pydantic_core.PydanticCustomError(
+                "terms_window", "{one} needs a window: within", {"one": windowed[0]}
+            )
         if self.within is not None and not windowed:
             raise pydantic_core.PydanticCustomError(
-                "terms", "within needs at_least, followed_by or not_followed_by beside it"
+                "terms_within", "within needs at_least, followed_by or not_followed_by beside it"
             )
         if self.timed and self.per not in {None, "run"}:
-            raise pydantic_core.PydanticCustomError("terms", f"time terms cannot go with per: {self.per}")
+            raise pydantic_core.PydanticCustomError(
+                "terms_per", "time terms cannot go with per: {per}", {"per": self.per}
+            )
         return self
 
     @property

@@ -101,7 +101,12 @@ def loads(text: str | bytes, name: str = "<text>") -> Rulebook:
 def schema() -> dict[str, Any]:
     """JSON Schema of a rulebook file, for editors and other tools."""
     made = ruling.Book.model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Taihang rulebook", **made}
+    # A book that extends others may name only what it changes of an inherited rule.
+    made["$defs"]["RuleChange"] = {**made["$defs"]["Rule"], "required": ["id"]}
+    made["properties"]["rules"]["items"] = {"$ref": "#/$defs/RuleChange"}
+    made["if"] = {"required": ["extends"]}
+    made["else"] = {"properties": {"rules": {"items": {"$ref": "#/$defs/Rule"}}}}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "Taihang rulebook"}
 
 
 def shipped() -> tuple[str, ...]:

@@ -78,7 +78,7 @@ def scan(engine: tables.Engine, data: pa.Table, tests: Sequence[Test]) -> Scan:
     size. Raises tables.QueryError when a row makes a test fail; `culprit` finds which.
     """
     filters = [n for n, test in enumerate(tests) if test.filter is not None]
-    # A boolean column a test, packed here, cost half of packing them in SQL at 300 tests (measured).
+    # A boolean column a test, packed here: packing in SQL took 1.8 times the CPU at 300 tests (measured).
     columns = [f"{test.sql} AS v{n}" for n, test in enumerate(tests)]
     columns += [f"({tests[n].filter.sql}) AS f{n}" for n in filters]  # type: ignore[union-attr]
     used = _used(data, tests)
