@@ -56,6 +56,7 @@ def test_what_is_left_goes_to_the_longest_stable_spans_without_a_frame() -> None
     rows = [(0.0, 10.0, "stable"), (10.0, 20.0, "event"), (20.0, 50.0, "stable"), (50.0, 60.0, "stable")]
     segments = pa.table({c: [r[i] for r in rows] for i, c in enumerate(("start_s", "end_s", "kind"))})
     looked = [int(np.searchsorted(TIMES, 5.0))]
-    assert [round(TIMES[n]) for n in again.fill(segments, TIMES, looked, 5)] == [35, 55]
+    assert [round(TIMES[n]) for n in again.fill(segments, TIMES, looked, 2)] == [35, 55]
+    assert [round(TIMES[n]) for n in again.fill(segments, TIMES, looked, 3)] == [20, 35, 55]
     assert [round(TIMES[n]) for n in again.fill(segments, TIMES, looked, 1)] == [35]
     assert again.fill(segments, TIMES, looked, 0) == ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +15,7 @@ RATE = 5.0  # frames a second at which a suspected span is looked at
 _AROUND_S = 0.4  # so that its beginning and end are seen
 _LONGEST_S = 10.0
 _ENDS_S = 2.5
+_SHORTEST_GAP_S = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,9 +53,10 @@ def plan(suspects: Sequence[Suspect], times: npt.NDArray[np.float64], looked: Se
 
 
 def fill(segments: pa.Table, times: npt.NDArray[np.float64], looked: Sequence[int], frames: int) -> tuple[int, ...]:
-    """At most `frames` new frames for what is left of a budget: the middle of each stable span that has none.
+    """At most `frames` new frames for what is left of a budget.
 
-    The longest spans first: there a frame stands for most time.
+    First the middle of each stable span that has none, the longest first: there a frame stands for
+    most time. Then the middle of the longest times without a frame.
     """
     known = np.sort(times[list(looked)]) if looked else np.empty(0)
     empty = [
@@ -64,10 +68,34 @@ def fill(segments: pa.Table, times: npt.NDArray[np.float64], looked: Sequence[in
     for _, start, end in sorted(empty):
         if len(picked) >= frames:
             break
-        number = int(np.searchsorted(times, (start + end) / 2, side="right")) - 1
-        if number >= 0 and number not in looked:
+        number = _shown(times, (start + end) / 2)
+        if number is not None and number not in looked:
             picked.add(number)
-    return tuple(sorted(picked))
+    return tuple(sorted(picked | _halved(times, {*looked, *picked}, frames - len(picked))))
+
+
+def _halved(times: npt.NDArray[np.float64], known: set[int], frames: int) -> set[int]:
+    """At most `frames` new frames, each amid the longest time that has none."""
+    edges = sorted({0.0, *(float(times[n]) for n in known), float(times[-1]) if len(times) else 0.0})
+    gaps = [(a - b, a, b) for a, b in itertools.pairwise(edges)]
+    heapq.heapify(gaps)
+    picked: set[int] = set()
+    while gaps and len(picked) < frames:
+        width, start, end = heapq.heappop(gaps)
+        number = _shown(times, (start + end) / 2)
+        if number is None or number in known or number in picked or width > -_SHORTEST_GAP_S:
+            continue
+        picked.add(number)
+        middle = (start + end) / 2
+        heapq.heappush(gaps, (start - middle, start, middle))
+        heapq.heappush(gaps, (middle - end, middle, end))
+    return picked
+
+
+def _shown(times: npt.NDArray[np.float64], at_s: float) -> int | None:
+    """The frame that is shown at a moment."""
+    number = int(np.searchsorted(times, at_s, side="right")) - 1
+    return number if number >= 0 else None
 
 
 def _frames(suspect: Suspect, times: npt.NDArray[np.float64]) -> set[int]:
