@@ -97,7 +97,7 @@ def _wrong(picture: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], flow: n
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x, y = x + flow[..., 0], y + flow[..., 1]
     found = cv2.remap(other, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    inside: Mask = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     if not inside.any():
         return inside
     # Exposure follows the scene: a common factor is light, not content.

@@ -16,7 +16,7 @@ Span = tuple[float, float]
 _SECONDS = 0.25  # a glance this long tells how the camera moves
 _FEWEST_FRAMES = 3
 _SHORT_FRAMES = 5  # fewer vectors than this, less the key frame, hardly tell what moves by itself
-_APART_S = 5.0
+_APART_S = 0.9
 
 
 def plan(packets: pa.Table, worth: Floats, share: float) -> list[Span]:

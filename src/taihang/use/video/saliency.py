@@ -60,14 +60,16 @@ CAMERA = pa.schema(
     [("start_s", pa.float64()), ("end_s", pa.float64()), ("state", pa.string()), ("source", pa.string())]
 )
 
-# Share of the frames that is decoded for vectors unless told otherwise. Decoding a frame for its
-# vectors costs about twice what decoding it in a row does; more than this and the prefilter would
-# no longer be cheap against a full decode.
-VECTORS = 0.04
+# Share of the frames that is decoded for vectors unless told otherwise: twice as much tells a worn
+# camera's stays no better (bench/ego), and the prefilter must stay cheap against a full decode.
+VECTORS = 0.12
+_KEY_COST = 2.0  # a key frame costs as much as two frames with vectors
+_LEAST_VECTORS = 0.02
 # Key frames further apart than this share too little of the scene for the camera to be told from them.
 _LONGEST_STEP_S = 2.5
 # A camera that stands for less of its time than this is worn: its stops are part of a walk.
 _FIXED = 0.8
+_STOP_S = 10.0  # a camera that stands for longer is not on its way
 _GLANCE_S = 0.27  # vectors this far apart are taken together
 _FEWEST_FIELDS = 3
 _STAGE = "use.video:stage.saliency"
@@ -122,7 +124,8 @@ def signals(
 ) -> Signals:
     """The signals of a video file; `packets` is `engines.media.packets`'.
 
-    `vectors`: largest share of the file's frames that may be decoded for motion vectors (0 to 0.25).
+    `vectors`: largest share of the file's frames that may be decoded for motion vectors (0 to 0.25);
+    many key frames take some of it.
     The same file gives the same signals. Raises errors.UserError as `engines.media` does, and what
     `progress` raises to stop.
     """
@@ -132,7 +135,7 @@ def signals(
     duration = _duration(packets)
     moved = activity.per_frame(packets)
     keys, between = _keys(film)
-    spans = glances.plan(packets, _worth(packets, moved, between), vectors)
+    spans = glances.plan(packets, _worth(packets, moved, between), _share(vectors, packets))
     fields, apart = _vectors(film, spans, workers)
     measured = sorted([*between, *fields], key=lambda m: (m.motion.time_s, m.source))
     frames = pa.table([packets["number"], packets["time_s"], pa.array(moved, pa.float32())], schema=FRAMES)
@@ -196,18 +199,26 @@ def _keys(film: _Film) -> tuple[pa.Table, list[state.Measured]]:
     return pa.Table.from_pylist(rows, KEYS), between
 
 
+def _share(vectors: float, packets: pa.Table) -> float:
+    """Share of the frames to decode for vectors, less what the key frames have already cost."""
+    keys = float(np.mean(packets["key"].to_numpy(zero_copy_only=False))) if packets.num_rows else 0.0
+    return max(vectors - _KEY_COST * keys, min(vectors, _LEAST_VECTORS))
+
+
 def _worth(packets: pa.Table, moved: npt.NDArray[np.float64], between: list[state.Measured]) -> npt.NDArray[np.float64]:
     """How much vectors would tell, per packet: nothing where key frames show that a fixed camera stands."""
     times = packets["time_s"].to_numpy()
     worth = np.exp2(np.clip(moved, -4, 6))
     pairs = list(itertools.pairwise(between))
-    stands = [max(last.motion.speed, this.motion.speed) < state.STILL / 2 for last, this in pairs]
-    if sum(stands) < _FIXED * len(stands):
-        return worth
+    stands = np.array([max(last.motion.speed, this.motion.speed) < state.STILL / 2 for last, this in pairs], dtype=bool)
+    moves = np.array([this.motion.time_s for (_, this), still in zip(pairs, stands, strict=True) if not still])
     for (last, this), still in zip(pairs, stands, strict=True):
-        if still:
+        begin, end = last.motion.time_s, this.motion.time_s
+        # A worn camera's stop is part of its walk, and who comes then is seen the better for it.
+        low, high = np.searchsorted(moves, [begin - _STOP_S, end + _STOP_S])
+        if still and (stands.mean() > _FIXED or low == high):
             # The camera stands: packet sizes and key frames tell all that a prefilter asks.
-            worth[np.searchsorted(times, last.motion.time_s) : np.searchsorted(times, this.motion.time_s)] = 0
+            worth[np.searchsorted(times, begin) : np.searchsorted(times, end)] = 0
     return worth
 
 
