@@ -15,6 +15,8 @@ from taihang.use.video.scene.image import Field, Mask, Pixels
 from taihang.use.video.scene.view import View
 
 _NEAREST_M = 1.2
+_FLOOR_M = 1.0
+"""A shadow falls on background no farther than this from the feet."""
 _TOLERANCE_M = 0.4
 """Feet reach towards the camera: this much nearer background does not hide a person."""
 
@@ -51,7 +53,7 @@ def draw(place: backdrop.Backdrop, people: Sequence[actor.Actor], number: int) -
     order = sorted(range(len(here)), key=lambda k: -feet[k, 2])
     ahead = [k for k in order if feet[k, 2] > _NEAREST_M]
     for k in ahead:
-        _shadow(frame, view, feet[k])
+        _shadow(frame, view, depth, feet[k])
     out: list[Drawn] = []
     # Which person each pixel shows, 0 for none: who stands behind others shows less.
     owner = np.zeros(frame.shape[:2], np.uint8)
@@ -119,15 +121,27 @@ def _blob() -> Field:
     return np.asarray(np.clip(1 - radius, 0, 1) ** 1.5, np.float32)
 
 
-def _shadow(frame: Pixels, view: View, foot: Field) -> None:
-    """Darken the floor about the feet."""
+def _shadow(frame: Pixels, view: View, depth: Field | None, foot: Field) -> None:
+    """Darken the floor about the feet, but not a wall or a desk before or behind them."""
     wide = 0.50 * view.focal / foot[2]
     high = wide * max(0.12, min(0.8, view.y / foot[2]))
-    soften(frame, float(foot[0]), float(foot[1]), (wide, high), 0.62)
+    soften(
+        frame,
+        float(foot[0]),
+        float(foot[1]),
+        (wide, high),
+        0.62,
+        where=None if depth is None else np.abs(depth - foot[2]) < _FLOOR_M,
+    )
 
 
-def soften(frame: Pixels, x: float, y: float, axes: tuple[float, float], strength: float) -> None:
-    """Darken a soft ellipse of half axes `axes` (wide, high) pixels by up to `strength` (0–1), in place."""
+def soften(
+    frame: Pixels, x: float, y: float, axes: tuple[float, float], strength: float, *, where: Mask | None = None
+) -> None:
+    """Darken a soft ellipse of half axes `axes` (wide, high) pixels by up to `strength` (0–1), in place.
+
+    `where`, of the frame's size, keeps it from the other pixels.
+    """
     wide, high = axes
     x0, y0 = max(0, math.floor(x - wide)), max(0, math.floor(y - high))
     x1, y1 = min(frame.shape[1], math.ceil(x + wide)), min(frame.shape[0], math.ceil(y + high))
@@ -137,5 +151,7 @@ def soften(frame: Pixels, x: float, y: float, axes: tuple[float, float], strengt
     half = blob.shape[0] / 2
     place = np.array([[wide / half, 0, x - wide - x0], [0, high / half, y - high - y0]], np.float64)
     dark = cv2.warpAffine(blob, place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+    if where is not None:
+        dark = dark * where[y0:y1, x0:x1]
     part = frame[y0:y1, x0:x1]
     part[:] = (part * (1 - strength * dark[..., None])).astype(np.uint8)

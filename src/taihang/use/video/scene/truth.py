@@ -113,7 +113,7 @@ def happenings(script: Script, boxes: pa.Table, grounds: Sequence[zone.Ground]) 
     number = boxes["number"].to_numpy()
     person = boxes["person"].to_numpy()
     height = (boxes["y1"].to_numpy() - boxes["y0"].to_numpy()) / script.height
-    seen = (boxes["visible"].to_numpy() >= SEEN) & (height >= TALL)
+    seen = _steady((boxes["visible"].to_numpy() >= SEEN) & (height >= TALL), number, person, script)
     places = boxes["zones"].to_pylist()
     found: list[Happening] = []
 
@@ -147,6 +147,19 @@ def happenings(script: Script, boxes: pa.Table, grounds: Sequence[zone.Ground]) 
     found += _declared(script, next((g.name for g in grounds if g.kind == "equipment"), None))
     marked = (event.model_copy(update={"planted": event.planted or _planted(event, script)}) for event in found)
     return tuple(sorted(marked, key=lambda event: (event.start_s, event.kind, event.end_s)))
+
+
+def _steady(seen: np.ndarray, number: np.ndarray, person: np.ndarray, script: Script) -> np.ndarray:
+    """`seen`, but who is hidden by somebody else for no longer than a second is still there."""
+    steady = seen.copy()
+    for one in np.unique(person):
+        mine = np.flatnonzero(person == one)
+        flags = np.zeros(script.frames, bool)
+        flags[number[mine[seen[mine]]]] = True
+        for first, last in _runs(flags, bridge=script.fps):
+            flags[first : last + 1] = True
+        steady[mine] = flags[number[mine]]
+    return steady
 
 
 def _declared(script: Script, machine: str | None) -> Iterable[Happening]:
