@@ -1,0 +1,124 @@
+"""Folder: files of one kind as one table; folders named `key=value` are columns (Hive partitions)."""
+
+from __future__ import annotations
+
+import dataclasses
+import urllib.parse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from taihang.core import errors, ids
+from taihang.engines.sources import faults, names, paths, source
+
+_NOTHING = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    part: str
+    keys: dict[str, str | None]
+    rows: int | None
+
+
+class Folder(source.Source):
+    """Files of the kind that most of them have, in order of their paths, below one folder.
+
+    Columns are the union over the files; a file that cannot be opened, or whose types cannot be
+    joined with those of the others, is a fault, and the rest goes on.
+    """
+
+    def __init__(self, path: Path, kind: str, listed: list[Path], open_file: Callable[[Path], source.Source]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.name = str(path)
+        self.path = path
+        self._open = open_file
+        self._files: list[_File] = []
+        schemas: list[pa.Schema] = []
+        for file in listed:
+            part = file.relative_to(path).as_posix()
+            try:
+                one = open_file(file)
+                joined = pa.unify_schemas([*schemas[-1:], one.schema], promote_options="permissive")
+            except (errors.UserError, pa.ArrowException) as error:
+                reason = error.message if isinstance(error, errors.UserError) else str(error).split("\n", 1)[0]
+                self._opening.add("file", part=part, reason=reason)
+                continue
+            schemas[:] = [joined]
+            for fault in one.faults.listed:
+                if fault.code not in self._opening.counts or fault.rows:
+                    self._opening.listed.append(fault)
+                self._opening.counts[fault.code] += 1
+            self._files.append(_File(file, part, _keys(part), one.rows))
+        if not self._files:
+            raise errors.UserError("engines.sources:no_file_opens", path=self.name, count=len(listed))
+        own = schemas[0]
+        keys = list(dict.fromkeys(key for file in self._files for key in file.keys if key not in own.names))
+        kinds = [_partition_type([file.keys.get(key) for file in self._files]) for key in keys]
+        self._keys = dict(zip(keys, kinds, strict=True))
+        self._declare([*own.names, *keys], [*own.types, *kinds])
+        counts = [file.rows for file in self._files]
+        self.rows = None if None in counts else sum(c or 0 for c in counts)
+
+    def digest(self) -> tuple[str, int]:
+        """SHA-256 over the files' names and hashes, and their size in all."""
+        found = [(file.part, *paths.digest(file.path)) for file in self._files]
+        return ids.digest_json([[part, sha256] for part, sha256, _ in found]), sum(size for _, _, size in found)
+
+    def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
+        start = 0
+        for file in self._files:
+            try:
+                one = self._open(file.path)
+            except errors.UserError as error:
+                self.faults.add("file", part=file.part, rows=file.rows, reason=error.message)
+                continue
+            have = {c.name for c in one.columns}
+            for column in wanted:
+                if column.name not in have and column.name not in self._keys:
+                    self.faults.add("column_absent", part=file.part, column=column.name, rows=0)
+            read = 0
+            own = [c.name for c in wanted if c.name in have]
+            for chunk in one.chunks(own, rows):
+                arrays = [self._column(column, chunk.data, file, have) for column in wanted]
+                data = pa.RecordBatch.from_arrays(arrays, names=[c.name for c in wanted]) if wanted else chunk.data
+                yield dataclasses.replace(chunk, data=data, start=start + chunk.start, part=file.part)
+                read = chunk.start + chunk.data.num_rows
+            _hand_on(one.faults, self.faults, file.part)
+            start += file.rows if file.rows is not None else read
+
+    def _column(self, column: source.Column, batch: pa.RecordBatch, file: _File, have: set[str]) -> pa.Array:
+        if column.name in have:
+            values = batch.column(column.name)
+            return values if values.type == column.type else values.cast(column.type)
+        if column.name not in self._keys:
+            return pa.nulls(batch.num_rows, column.type)
+        given = file.keys.get(column.original)
+        value = int(given) if given is not None and pa.types.is_integer(column.type) else given
+        return pa.repeat(pa.scalar(value, column.type), batch.num_rows)
+
+
+def _hand_on(found: faults.Faults, into: faults.Faults, part: str) -> None:
+    for fault in found.listed:
+        into.counts[fault.code] += 1
+        if into.counts[fault.code] <= 100:
+            into.listed.append(fault.model_copy(update={"part": part}))
+    into.rows_lost += found.rows_lost
+
+
+def _keys(part: str) -> dict[str, str | None]:
+    pairs = [folder.split("=", 1) for folder in part.split("/")[:-1] if "=" in folder]
+    found = {}
+    for key, value in pairs:
+        plain = urllib.parse.unquote(value)
+        found[urllib.parse.unquote(key)] = None if plain == _NOTHING else plain
+    return dict(zip(names.unique(list(found)), found.values(), strict=True))
+
+
+def _partition_type(values: list[str | None]) -> pa.DataType:
+    present = [v for v in values if v is not None]
+    whole = all(v.isascii() and v.lstrip("-").isdigit() and str(int(v)) == v and len(v) < 18 for v in present)
+    return pa.int64() if present and whole else pa.string()

@@ -1,0 +1,102 @@
+"""Parquet: one file, row group by row group, so that a broken one costs itself and no other."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from taihang.core import errors
+from taihang.engines.sources import paths, source
+
+_BUFFER = 1 << 20
+
+
+class Parquet(source.Source):
+    """A Parquet file; column names may repeat in it."""
+
+    kind = "parquet"
+
+    def __init__(self, path: Path, name: str | None = None) -> None:
+        super().__init__()
+        self.path = path
+        self.name = name or str(path)
+        with self._file() as file:
+            schema = file.schema_arrow
+            self.rows = file.metadata.num_rows
+        self._declare(schema.names, schema.types)
+
+    def digest(self) -> tuple[str, int]:
+        """SHA-256 and size of the file."""
+        return paths.digest(self.path)
+
+    def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
+        places = [self.columns.index(column) for column in wanted]
+        schema = pa.schema([pa.field(c.name, c.type) for c in wanted])
+        with self._file() as file:
+            leaves = _leaves(file, places)
+            start = 0
+            for group in range(file.num_row_groups):
+                meta = file.metadata.row_group(group)
+                read = 0
+                try:
+                    for batch in _batches(file, group, leaves, rows):
+                        data = pa.RecordBatch.from_arrays(batch.columns, schema=schema) if wanted else batch
+                        yield source.Chunk(data, start + read, self.name, read, group)
+                        read += batch.num_rows
+                except (pa.ArrowException, OSError, ValueError) as error:
+                    lost = max(meta.num_rows - read, 0)
+                    self.faults.add("row_group", part=self.name, group=group, rows=lost, reason=_first(error))
+                start += meta.num_rows
+
+    @contextlib.contextmanager
+    def _file(self) -> Iterator[pq.ParquetFile]:
+        try:
+            with pa.OSFile(str(self.path)) as raw:
+                file = pq.ParquetFile(
+                    raw,
+                    pre_buffer=False,
+                    page_checksum_verification=True,
+                    buffer_size=_BUFFER,
+                    thrift_string_size_limit=64 << 20,
+                    thrift_container_size_limit=4 << 20,
+                )
+                try:
+                    yield file
+                finally:
+                    file.close()
+        except pa.ArrowException as error:
+            raise errors.UserError("engines.sources:footer", path=self.name, reason=_first(error)) from None
+        except OSError as error:
+            if error.errno is None:  # Arrow says what it cannot parse as an OSError too
+                raise errors.UserError("engines.sources:footer", path=self.name, reason=_first(error)) from None
+            raise
+
+
+def _leaves(file: pq.ParquetFile, places: list[int]) -> list[int]:
+    """The places of the leaf columns of these top columns: names would not do, for they may repeat."""
+    roots = file.schema_arrow
+    ends = list(itertools.accumulate(_width(roots.field(i).type) for i in range(len(roots))))
+    return [leaf for place in places for leaf in range(ends[place - 1] if place else 0, ends[place])]
+
+
+def _width(kind: pa.DataType) -> int:
+    """How many leaf columns a type is stored as."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _width(kind.storage_type)
+    if pa.types.is_nested(kind):
+        return sum(_width(kind.field(i).type) for i in range(kind.num_fields))
+    return 1
+
+
+def _batches(file: pq.ParquetFile, group: int, leaves: list[int], rows: int) -> Iterator[pa.RecordBatch]:
+    # The public method takes names only, and names repeat in some files.
+    yield from file.reader.iter_batches(rows, row_groups=[group], column_indices=leaves, use_threads=True)
+
+
+def _first(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0][:300]
