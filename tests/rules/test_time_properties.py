@@ -14,7 +14,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taihang.rules import judge, table
+from taihang.rules import judge, occurrence, sequence, spans, table, timeline
 from tests.rules import books
 
 LETTERS = st.text("TTFFu", min_size=1, max_size=14)
@@ -90,21 +90,35 @@ def test_repeats_that_were_all_seen_are_decided(letters: str, sustained: int, at
     assert all(f.verdict == "violated" for f in found.findings)
 
 
-@SMALL
-@given(
-    letters=LETTERS, sustained=st.integers(0, 3), at_least=st.integers(2, 3), within=st.integers(1, 8),
-    gap=st.integers(0, 2), seed=st.integers(0, 9999),
-)  # fmt: skip
-def test_certain_repeats_hold_in_every_world(  # noqa: PLR0917
-    letters: str, sustained: int, at_least: int, within: int, gap: int, seed: int
-) -> None:
-    rule = books.rule(sustained=f"{sustained}s", max_gap=f"{gap}s", at_least=at_least, within=f"{within}s")
-    found = books.judged(books.timeline(letters), rule)
-    possible = [repeats(w, sustained, at_least, within) for w in worlds(bridged(letters, gap), 4, 20, seed)]
-    if any(f.verdict == "violated" for f in found.findings):
-        assert all(possible)
-    if "u" not in letters and not any(repeats(w, sustained, at_least, within) for w in worlds(letters, 0, 0, 0)):
-        assert not any(f.verdict == "violated" for f in found.findings)
+def line(letters: str, gap: int) -> timeline.Line:
+    data = books.timeline(letters)
+    at = timeline.layout("t", data, data.keys)
+    true = np.array([n for n, c in enumerate(letters) if c == "T"], np.int64)
+    return timeline.bridged(timeline.line(at, len(letters), true, np.zeros(0, np.int64)), gap)
+
+
+def drawn(chance: random.Random, size: int) -> str:
+    """Letters in runs, so that spans of every kind come in every length."""
+    letters = ""
+    while len(letters) < size:
+        letters += chance.choice("TTFFu") * chance.choice([1, 1, 2, 3])
+    return letters[:size]
+
+
+def test_certain_repeats_hold_in_every_world() -> None:
+    chance = random.Random(20)
+    certain = 0
+    for _ in range(1500):
+        letters, gap = drawn(chance, chance.randint(3, 14)), chance.choice([0, 0, 1, 2])
+        sustained, at_least, within = chance.randint(0, 3), chance.randint(2, 3), chance.randint(1, 8)
+        found = spans.repeated(line(letters, gap), sustained, at_least, within)
+        possible = [repeats(w, sustained, at_least, within) for w in worlds(bridged(letters, gap), 4, 12, certain)]
+        if any(s.certain for s in found):
+            certain += 1
+            assert all(possible), (letters, gap, sustained, at_least, within)
+        if "u" not in letters:
+            assert any(s.certain for s in found) == repeats([c == "T" for c in letters], sustained, at_least, within)
+    assert certain > 100
 
 
 def follows(first: Sequence[bool], second: Sequence[bool], terms: dict[str, Any], n: int) -> list[int]:
@@ -153,18 +167,32 @@ def test_sequences_that_were_all_seen_are_decided(case: tuple[str, str, dict[str
     assert [f.verdict for f in found.findings] == ["violated"] * len(expected)
 
 
-@SMALL
-@given(case=sequences("TTFFu"), gap=st.integers(0, 2), seed=st.integers(0, 9999))
-def test_certain_sequences_hold_in_every_world(case: tuple[str, str, dict[str, Any]], gap: int, seed: int) -> None:
-    first, second, terms = case
-    if not any(f.verdict == "violated" for f in followed(first, second, terms, gap).findings):
-        return
-    beyond = terms["within"] + 3
-    ours = worlds(bridged(first, gap), beyond, 12, seed)
-    theirs = worlds(bridged(second, gap), beyond, 12, seed + 1)
-    for one in ours:
-        for other in theirs:
-            assert follows(one, other, terms, len(one)), (one, other)
+def test_certain_sequences_hold_in_every_world() -> None:
+    chance = random.Random(21)
+    certain = 0
+    for _ in range(1500):
+        size, gap = chance.randint(3, 12), chance.choice([0, 0, 1, 2])
+        first, second = drawn(chance, size), drawn(chance, size)
+        terms = {
+            "sustained": chance.randint(0, 3),
+            "within": chance.randint(1, 6),
+            "from": chance.choice(["start", "end"]),
+            "wanted": chance.random() < 0.5,
+        }
+        ours, theirs = line(first, gap), line(second, gap)
+        other = sequence.signal(theirs, spans.lasting(occurrence.occurrences(theirs, 0), 0))
+        found = sequence.followed(
+            occurrence.occurrences(ours, terms["sustained"]), sequence.extents(ours), other, [0],
+            within=terms["within"], anchor=terms["from"], wanted=terms["wanted"],
+        )  # fmt: skip
+        if not any(s.certain for s in found):
+            continue
+        certain += 1
+        beyond = terms["within"] + 3
+        for one in worlds(bridged(first, gap), beyond, 6, certain):
+            for two in worlds(bridged(second, gap), beyond, 6, -certain):
+                assert follows(one, two, terms, len(one)), (first, second, terms, gap)
+    assert certain > 100
 
 
 TERMS = st.sampled_from(
