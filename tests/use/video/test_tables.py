@@ -52,9 +52,19 @@ def test_a_person_is_in_a_zone_by_the_feet() -> None:
     seen = _seen([5, 10, 15], [_person(0, 50, 200), _person(1, 50, 300)], outlines={"shaft": [square, square, None]})
     found = occupancy.zone_occupancy(seen, [zone])
     assert [r["people"] for r in _observed(found)] == [1, 0]
+    assert [r["looks"] for r in _observed(found)] == [1, 1]
     assert {(r["zone"], r["zone_kind"]) for r in found.to_pylist()} == {("shaft", "restricted")}
     at_15 = next(r for r in found.to_pylist() if r["start_s"] <= 15 < r["end_s"])
     assert (at_15["observed"], at_15["people"]) == (False, None)
+
+
+def test_looks_counts_the_frames_in_a_row_that_agree() -> None:
+    square = np.array([[0.0, 150.0], [100.0, 150.0], [100.0, 250.0], [0.0, 250.0]])
+    zone = zones.Zone(name="desk", kind="post", points=tuple(map(tuple, square)))
+    rows = [_person(0, 50, 200), _person(4, 50, 200)]
+    seen = _seen([5, 10, 15, 20, 25], rows, outlines={"desk": [square, square, square, None, square]})
+    found = occupancy.zone_occupancy(seen, [zone])
+    assert [(r["people"], r["looks"]) for r in _observed(found)] == [(1, 1), (0, 2), (0, 2), (1, 1)]
 
 
 def test_speed_is_in_body_heights_per_second() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ def zone_occupancy(seen: seeing.Seen, zones: Sequence[zoning.Zone]) -> pa.Table:
             "zone": [zone.name] * len(counts),
             "zone_kind": [zone.kind] * len(counts),
             "people": counts,
+            "looks": _alike(counts),
             "registration_error_px": list(seen.error_px) or [None] * len(counts),
         }
         constant = {"zone": zone.name, "zone_kind": zone.kind}
@@ -37,3 +39,12 @@ def zone_occupancy(seen: seeing.Seen, zones: Sequence[zoning.Zone]) -> pa.Table:
             tables.from_frames("zone_occupancy", seen, columns, constant, known=[c is not None for c in counts])
         )
     return pa.concat_tables(parts) if parts else tables.schema("zone_occupancy").empty_table()
+
+
+def _alike(counts: Sequence[int | None]) -> list[int]:
+    """For each frame, how many next to each other, itself included, agree on whether anybody is there."""
+    found: list[int] = []
+    for _, run in itertools.groupby(counts, key=lambda c: None if c is None else c > 0):
+        length = len(list(run))
+        found += [length] * length
+    return found

@@ -7,7 +7,7 @@ track, its life), so that absence is a row too, and an unseen span is a row whos
 table             keys        measurements
 ================  ==========  =====================================================================
 people            —           people
-zone_occupancy    zone        zone_kind, people, registration_error_px
+zone_occupancy    zone        zone_kind, people, looks (frames in a row that agree), registration_error_px
 movement          track       label, speed (body heights per second), height_px
 protection        track       helmet, vest, self_rescuer (true, false, or null: cannot be told)
 camera            —           state, luma, sharpness, dark, covered, blurred
@@ -31,6 +31,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("zone", pa.string()),
             ("zone_kind", pa.string()),
             ("people", pa.int64()),
+            ("looks", pa.int64()),
             ("registration_error_px", pa.float64()),
         ]
     ),
