@@ -57,7 +57,7 @@ def longer(film: Path, minutes: int, cache: Path) -> Path:
         for turn in range(-(-minutes * 60 // int(frames))):
             source.seek(0)
             for packet in source.demux(stream):
-                if packet.dts is None:
+                if packet.dts is None or (turn * whole + packet.dts) * stream.time_base >= minutes * 60:
                     continue
                 packet.pts += turn * whole
                 packet.dts += turn * whole

@@ -72,7 +72,7 @@ def choose(
     wanted = [Wish(*wish) for wish in wishes]
     _check(budget, floor_s, hold, wanted)
     count = packets.num_rows
-    allowed = int(budget * count + 1e-9)
+    allowed = int(budget * count + 1e-9) if count else 0
     held = int(hold * allowed + 1e-9)
     spend = min(max(allowed - held, 1), count)
     film = _Film.of(packets, signals)
@@ -83,6 +83,7 @@ def choose(
     if spend:
         picks.fill(sorted(_proposals(segments, wanted), key=lambda p: (-p.worth, p.time_s)))
         picks.fill_floor()
+        picks.at_least_one()
     held_floor = picks.longest() <= floor_s + film.step_s
     metadata = {
         "allowed": str(allowed),
@@ -239,6 +240,11 @@ class _Picks:
                     slack = max(self._floor - part, 0.0) / 2
                     self._add(left + place * part, "floor", 0.0, min(slack, part / 4))
 
+    def at_least_one(self) -> None:
+        """A film so short that no gap asks for a frame still shows one."""
+        if not self.chosen:
+            self._add(self._film.end_s / 2, "floor", 0.0)
+
     def longest(self) -> float:
         """Longest time without a frame, in seconds."""
         return max(b - a for a, b in itertools.pairwise(self._times))
@@ -253,7 +259,7 @@ class _Picks:
         after = min(max(bisect.bisect_right(self._times, at), 1), len(self._times) - 1)
         left, right = self._times[after - 1], self._times[after]
         paid = _needed(left, right, self._floor) - _needed(left, at, self._floor) - _needed(at, right, self._floor)
-        if paid <= 0 and len(self.chosen) + 1 + self._owed > self._spend:
+        if reason != "floor" and paid <= 0 and len(self.chosen) + 1 + self._owed > self._spend:
             return
         self._owed -= paid
         self._times.insert(after, at)

@@ -22,15 +22,17 @@ _DARK_BRIGHTEST = 64.0
 # A covered lens leaves an even patch of light: little spread, few grey values, no edge but noise.
 _COVERED_SPREAD = 14.0
 _COVERED_ENTROPY = 3.4
-_COVERED_SHARPNESS = 2.0
-# Mean absolute Laplacian, in grey values, below which no edge is left at the width above.
-_BLURRED_SHARPNESS = 1.6
+_COVERED_SHARPNESS = 5.5
+# Absolute Laplacian, in grey values, of the sharpest places below which no edge is left at the width
+# above. The sharpest places, since a cap lamp lights only a part of the picture.
+_BLURRED_SHARPNESS = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sight:
-    """`luma` mean and `spread` standard deviation (0 to 255), `brightest` the 98th percentile,
-    `sharpness` mean absolute Laplacian of a 320-pixel-wide copy, `entropy` of luma in bits (0 to 6)."""
+    """`luma` mean and `spread` standard deviation (0 to 255), `brightest` the 98th percentile;
+    `sharpness` 99th percentile of the absolute Laplacian of a 320-pixel-wide copy; `entropy` of luma
+    in bits (0 to 6)."""
 
     luma: float
     spread: float
@@ -69,6 +71,6 @@ def measure(luma: npt.NDArray[np.uint8]) -> Sight:
         luma=float(luma.mean()),
         spread=float(luma.std()),
         brightest=float(np.percentile(luma, 98)),
-        sharpness=float(edges.mean()),
+        sharpness=float(np.percentile(edges, 99)),
         entropy=float(-(shares * np.log2(shares)).sum()),
     )

@@ -65,9 +65,7 @@ def of(signals: saliency.Signals) -> Timeline:
     spans = [state.Span(**row) for row in signals.camera.to_pylist()]
     states = state.at(spans, middles)
     moving = _moving(states)
-    speed = _speed(signals.motion, middles)
     raw = _mean(times, signals.frames["activity"].to_numpy(), count, step)
-    activity = _without_camera(raw, speed, moving)
     stands = _change(signals.keys, np.exp2(np.nan_to_num(raw)), moving, step)
     walks = _unexplained(signals, count, step)
     looked = signals.motion.filter(compute.equal(signals.motion["source"], "vectors"))
@@ -75,12 +73,11 @@ def of(signals: saliency.Signals) -> Timeline:
     against = np.where(moving, np.nan, _mean(looked["time_s"].to_numpy(), looked["against"].to_numpy(), count, step))
     keys = signals.keys["time_s"].to_numpy()
     hold = max(1, round(float(np.median(np.diff(keys))) / step)) if len(keys) > 1 else 1
-    # The coder's rate follows the walk too closely to add anything to what key frames tell of it.
-    known = moving & np.isfinite(walks)
     return Timeline(
         step,
         states,
-        np.where(known, 0.0, _scaled(activity, "activity", max(1, round(0.6 / step)))),
+        # The coder's rate follows the walk too closely to tell anything else of it.
+        np.where(moving, 0.0, _scaled(raw, "activity", max(1, round(0.6 / step)))),
         np.where(moving, walks, _scaled(stands, "change", hold)),
         _scaled(against, "against"),
         hold,
@@ -169,29 +166,3 @@ def _regressed(values: Floats, speed: Floats) -> Floats:
 def _speeds(motion: pa.Table) -> Floats:
     x, y, zoom, roll = (motion[name].to_numpy().astype(np.float64) for name in ("x", "y", "zoom", "roll"))
     return np.asarray(np.hypot(np.hypot(x, y), 0.25 * np.hypot(zoom, roll)))
-
-
-def _speed(motion: pa.Table, middles: Floats) -> Floats:
-    """Speed of the scene at each step, between measurements; 0 where there are none."""
-    times = motion["time_s"].to_numpy()
-    if not len(times):
-        return np.zeros(len(middles))
-    return np.asarray(np.interp(middles, times, _speeds(motion)))
-
-
-def _without_camera(values: Floats, speed: Floats, moving: npt.NDArray[np.bool_]) -> Floats:
-    """Values less what the camera's speed alone lets expect, as the film itself shows it."""
-    use = moving & np.isfinite(values)
-    if use.sum() < 30:
-        return values
-    # A median per tenth of the speeds met: no shape is assumed, and events are too rare to bend it.
-    edges = np.quantile(speed[use], np.linspace(0, 1, 11))
-    place = np.clip(np.searchsorted(edges, speed, side="right") - 1, 0, 9)
-    typical = np.array(
-        [np.median(values[use & (place == i)]) if (use & (place == i)).any() else np.nan for i in range(10)]
-    )
-    middle = (edges[1:] + edges[:-1]) / 2
-    good = np.isfinite(typical)
-    expected = np.interp(speed, middle[good], typical[good])
-    level = float(np.median(values[use]))
-    return np.where(moving, values - expected + (level if not moving.all() else 0.0), values)
