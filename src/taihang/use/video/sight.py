@@ -62,15 +62,22 @@ def grey(image: npt.NDArray[np.uint8], width: int = WIDTH) -> npt.NDArray[np.uin
 
 def measure(luma: npt.NDArray[np.uint8]) -> Sight:
     """Sight of a grey picture (H, W) uint8 about `WIDTH` wide."""
-    counts = np.bincount(luma.ravel() >> 2, minlength=64)
-    shares = counts[counts > 0] / luma.size
+    counts = np.bincount(luma.ravel(), minlength=256)
+    grouped = counts.reshape(64, 4).sum(axis=1)
+    shares = grouped[grouped > 0] / luma.size
     # Without the blur, noise would pass for sharpness.
     calm = cv2.GaussianBlur(luma, (3, 3), 0)
-    edges = np.abs(cv2.Laplacian(calm, cv2.CV_16S, ksize=1))
+    edges = np.bincount(cv2.convertScaleAbs(cv2.Laplacian(calm, cv2.CV_16S, ksize=1)).ravel(), minlength=256)
+    mean, spread = cv2.meanStdDev(luma)
     return Sight(
-        luma=float(luma.mean()),
-        spread=float(luma.std()),
-        brightest=float(np.percentile(luma, 98)),
-        sharpness=float(np.percentile(edges, 99)),
+        luma=float(mean[0, 0]),
+        spread=float(spread[0, 0]),
+        brightest=_quantile(counts, 0.98),
+        sharpness=_quantile(edges, 0.99),
         entropy=float(-(shares * np.log2(shares)).sum()),
     )
+
+
+def _quantile(counts: npt.NDArray[np.int64], share: float) -> float:
+    """The value below or at which `share` of what was counted lies."""
+    return float(np.searchsorted(np.cumsum(counts), share * counts.sum()))
