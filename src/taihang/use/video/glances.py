@@ -15,7 +15,7 @@ Span = tuple[float, float]
 
 _SECONDS = 0.25  # a glance this long tells how the camera moves
 _FEWEST_FRAMES = 3
-_SHORT_FRAMES = 5  # fewer vectors than this, less the key frame, hardly tell what moves by itself
+_SHORT_FRAMES = 3  # the key frame and two more: two fields of vectors tell what moves by itself as well as seven
 _APART_S = 0.9
 
 

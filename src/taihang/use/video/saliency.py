@@ -71,7 +71,8 @@ _LONGEST_STEP_S = 2.5
 _FIXED = 0.8
 _STOP_S = 10.0  # a camera that stands for longer is not on its way
 _GLANCE_S = 0.27  # vectors this far apart are taken together
-_FEWEST_FIELDS = 3
+_FEWEST_FIELDS = 2
+_ENOUGH_VECTORS = 10
 _STAGE = "use.video:stage.saliency"
 
 
@@ -254,17 +255,15 @@ def _apart(glance: list[frame.MotionField]) -> parallax.Apart | None:
 
 
 def _trusted(measured: list[state.Measured]) -> list[state.Measured]:
-    """Vectors where there are some nearby; key frames a second apart misjudge a quick camera."""
+    """Vectors where there are enough nearby; key frames a second apart misjudge a quick camera.
+
+    A few vectors alone misjudge too: between two steps, or where the coder skipped a frame, nothing moves.
+    """
     looked = np.array([m.motion.time_s for m in measured if m.source == "vectors"])
-    if not len(looked):
-        return measured
     kept = []
     for this in measured:
-        place = int(np.searchsorted(looked, this.motion.time_s))
-        near = min(
-            abs(looked[max(place - 1, 0)] - this.motion.time_s),
-            abs(looked[min(place, len(looked) - 1)] - this.motion.time_s),
-        )
-        if this.source == "vectors" or near > state.REACH_S:
+        reach = [this.motion.time_s - state.REACH_S, this.motion.time_s + state.REACH_S]
+        low, high = np.searchsorted(looked, reach)
+        if this.source == "vectors" or high - low < _ENOUGH_VECTORS:
             kept.append(this)
     return kept
