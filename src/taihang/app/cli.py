@@ -107,7 +107,9 @@ def _sample(
 ) -> None:
     from taihang.app import sample, terminal
 
-    terminal.made(sample.sample(out, camera=camera, seed=seed))
+    with terminal.Progress() as progress:
+        files = sample.sample(out, camera=camera, seed=seed, progress=progress)
+    terminal.made(files)
 
 
 @app.command("zones", help=_t("help.zones_verb"))
