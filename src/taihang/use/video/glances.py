@@ -17,6 +17,8 @@ _SECONDS = 0.25  # a glance this long tells how the camera moves
 _FEWEST_FRAMES = 3
 _SHORT_FRAMES = 3  # the key frame and two more: two fields of vectors tell what moves by itself as well as seven
 _APART_S = 0.9
+# Of what short glances leave, the part that longer ones may take: they tell little more for their cost.
+_LONGER = 0.5
 
 
 def plan(packets: pa.Table, worth: Floats, share: float) -> list[Span]:
@@ -24,7 +26,7 @@ def plan(packets: pa.Table, worth: Floats, share: float) -> list[Span]:
 
     `worth`: one number of at least 0 per packet row; 0 asks for nothing. First a short glance at the
     start of every group of pictures that is worth anything, thinned out evenly when they cost too
-    much; what is left lengthens the glances where the most worth is, best worth per frame first.
+    much; some of what is left lengthens the glances where the most worth is, best worth per frame first.
     """
     times = packets["time_s"].to_numpy()
     keys = np.flatnonzero(packets["key"].to_numpy(zero_copy_only=False))
@@ -45,7 +47,7 @@ def plan(packets: pa.Table, worth: Floats, share: float) -> list[Span]:
         kept = max(1, int(len(groups) * allowed / sum(lengths.values())))
         groups = [groups[i] for i in np.unique(np.linspace(0, len(groups) - 1, kept).astype(int))]
         lengths = {start: lengths[start] for start, _ in groups}
-    left = allowed - sum(lengths.values())
+    left = int(_LONGER * (allowed - sum(lengths.values())))
     rest = [((sums[end] - sums[start + lengths[start]]) / (end - start), start, end) for start, end in groups]
     for _, start, end in sorted(rest, key=lambda item: (-item[0], item[1])):
         more = min(end - start - lengths[start], left)
