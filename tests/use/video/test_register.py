@@ -47,3 +47,35 @@ def test_the_same_frames_give_the_same_mapping() -> None:
     assert one is not None
     assert two is not None
     assert np.array_equal(one.matrix, two.matrix)
+
+
+def test_a_zone_is_placed_by_what_surrounds_it_and_its_error_is_told() -> None:
+    """A near board shifts further than the wall behind it: no one mapping fits both."""
+    wall, board = _wall(0), _wall(1)
+    corners = np.array([[240.0, 120.0], [400.0, 120.0], [400.0, 240.0], [240.0, 240.0]])
+
+    def view(shift: int) -> np.ndarray:
+        image = np.roll(wall, shift, axis=1)
+        image[90:270, 200 + 3 * shift : 440 + 3 * shift] = board[90:270, 200:440]
+        return image
+
+    reference = register.Reference(view(0), [corners])
+    whole = reference.find(view(8))
+    placed = reference.find_zones(view(8))[0]
+    assert whole is not None
+    assert placed is not None
+    truth = corners + np.array([24.0, 0.0])
+    assert np.abs(placed.move(corners) - truth).max() < 3
+    assert np.abs(placed.move(corners) - truth).max() <= np.abs(whole.move(corners) - truth).max() + 1e-6
+    assert placed.error_px < 3
+
+
+def test_a_zone_that_cannot_be_checked_has_no_place() -> None:
+    """What surrounds the zone is gone: the view is found, the zone is not."""
+    view = _wall(0)
+    corners = np.array([[280.0, 140.0], [360.0, 140.0], [360.0, 220.0], [280.0, 220.0]])
+    changed = np.roll(view, 10, axis=1)
+    changed[60:300, 180:480] = 128
+    reference = register.Reference(view, [corners])
+    assert reference.find(changed) is not None
+    assert reference.find_zones(changed) == [None]

@@ -26,8 +26,8 @@ FRAMES = pa.schema(
         ("time_s", pa.float64()),
         ("pts", pa.int64()),
         ("damaged", pa.bool_()),
-        ("error_px", pa.float64()),  # of the zones' registration; null where they could not be placed
-        ("matrix", pa.list_(pa.float64(), 9)),
+        ("error_px", pa.list_(pa.float64())),  # per zone, of its registration; null where it has no place
+        ("matrix", pa.list_(pa.list_(pa.float64(), 9))),
         ("seen", pa.string()),  # clear, dark, blurred or covered
         ("luma", pa.float64()),
         ("sharpness", pa.float64()),
@@ -49,6 +49,7 @@ class Eyes:
     predictor: predict.Predictor
     scene: scenes.Scene
     reference: npt.NDArray[np.uint8] | None
+    zones: Sequence[npt.NDArray[np.float64]]
     store: stages.Stages
     progress: job.Progress
 
@@ -59,6 +60,7 @@ class Eyes:
             "video": self.video,
             "predictor": self.predictor.version,
             "scene": self.scene.camera,
+            "zones": ids.digest_json([z.tolist() for z in self.zones]),
             "pictures": ids.digest_json([None if p is None else ids.digest(p.tobytes()) for p in pictures]),
             "code": stages.code_version(
                 "taihang.engines.media", "taihang.engines.predict", register.__name__, sight.__name__, __name__
@@ -74,7 +76,7 @@ def look(eyes: Eyes, numbers: Sequence[int], stage: str = "use.video:stage.detec
     wanted = sorted(set(numbers))
     frames, found = [FRAMES.empty_table()], [_NOTHING]
     key = eyes.key()
-    finder = register.Reference(eyes.reference) if eyes.reference is not None else None
+    finder = register.Reference(eyes.reference, eyes.zones) if eyes.reference is not None else None
     eyes.progress.update(stage, 0, len(wanted))
     for start in range(0, len(wanted), _STEP):
         part = wanted[start : start + _STEP]
@@ -125,7 +127,8 @@ def _sight(image: npt.NDArray[np.uint8]) -> dict[str, object]:
 
 
 def _placed(finder: register.Reference | None, image: npt.NDArray[np.uint8]) -> dict[str, object]:
-    found = finder.find(image) if finder else None
-    if found is None:
-        return {"error_px": None, "matrix": None}
-    return {"error_px": found.error_px, "matrix": found.matrix.ravel().tolist()}
+    found = finder.find_zones(image) if finder else []
+    return {
+        "error_px": [None if f is None else f.error_px for f in found],
+        "matrix": [None if f is None else f.matrix.ravel().tolist() for f in found],
+    }

@@ -32,7 +32,7 @@ def zone_occupancy(seen: seeing.Seen, zones: Sequence[zoning.Zone]) -> pa.Table:
             "zone_kind": [zone.kind] * len(counts),
             "people": counts,
             "looks": _alike(counts),
-            "registration_error_px": list(seen.error_px) or [None] * len(counts),
+            "registration_error_px": seen.error_px.get(zone.name) or [None] * len(counts),
         }
         constant = {"zone": zone.name, "zone_kind": zone.kind}
         parts.append(

@@ -55,8 +55,22 @@ def outlines(drawn: zones.Zones | None, looked: pa.Table, size: tuple[int, int],
     """
     if drawn is None:
         return {}
-    matrices = [None if m is None else np.array(m).reshape(3, 3) for m in looked["matrix"].to_pylist()]
-    return {z.name: [_placed(z.array(), m, size, fixed) for m in matrices] for z in drawn.zones}
+    per_frame = looked["matrix"].to_pylist()
+    return {
+        zone.name: [_placed(zone.array(), _matrix(found, i), size, fixed) for found in per_frame]
+        for i, zone in enumerate(drawn.zones)
+    }
+
+
+def errors_px(drawn: zones.Zones | None, looked: pa.Table) -> dict[str, list[float | None]]:
+    """Per zone, the stated error of its place in each row of `looked`, in pixels; None without one."""
+    per_frame = looked["error_px"].to_pylist()
+    return {z.name: [f[i] if f else None for f in per_frame] for i, z in enumerate(drawn.zones)} if drawn else {}
+
+
+def _matrix(found: list[list[float] | None] | None, zone: int) -> npt.NDArray[np.float64] | None:
+    one = found[zone] if found else None
+    return None if one is None else np.array(one).reshape(3, 3)
 
 
 def _placed(

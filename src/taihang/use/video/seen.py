@@ -32,7 +32,7 @@ class Seen:
     coverage: cover.Coverage
     duration_s: float
     outlines: Mapping[str, Sequence[npt.NDArray[np.float64] | None]] = dataclasses.field(default_factory=dict)
-    error_px: Sequence[float | None] = ()
+    error_px: Mapping[str, Sequence[float | None]] = dataclasses.field(default_factory=dict)
 
 
 def _person(seen: Seen) -> npt.NDArray[np.bool_]:

@@ -217,6 +217,7 @@ def _eyes(request: Request, before: _Prefilter) -> look.Eyes:
         predictor=request.predictor,
         scene=backdrop.backdrop(request.path, before.packets, before.scope.camera),
         reference=placing.reference(request.path, before.packets, before.zones) if before.zones else None,
+        zones=[z.array() for z in before.zones.zones] if before.zones else [],
         store=before.store,
         progress=request.progress,
     )
@@ -249,7 +250,7 @@ def _judge(request: Request, before: _Prefilter, frames: pa.Table, found: pa.Tab
         coverage=coverage.cover(times, duration, before.segments, blind=hidden, fixed=fixed),
         duration_s=duration,
         outlines=outlines,
-        error_px=shown["error_px"].to_pylist(),
+        error_px=placing.errors_px(before.zones, shown),
     )
     told = scope.items(before.scope, request.predictor.classes)
     derived = {
