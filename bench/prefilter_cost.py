@@ -29,7 +29,7 @@ MOST_MEMORY_MB = 700
 def prefilter(path: str) -> dict[str, object]:
     """Stages 1 to 3: probe, packets, signals, segments, choice."""
     from taihang.engines.media import packets, probe
-    from taihang.use.video import boundaries, budget, saliency
+    from taihang.use.video.select import boundaries, budget, saliency
 
     probe.probe(path)
     table = packets.packets(path)

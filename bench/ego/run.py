@@ -33,7 +33,7 @@ LIMITS = (
 def taihang(path: Path, budgets: tuple[float, ...]) -> dict:
     """Segments and selections of the product's prefilter on one file, with its CPU seconds."""
     from taihang.engines.media import packets
-    from taihang.use.video import boundaries, budget, saliency
+    from taihang.use.video.select import boundaries, budget, saliency
 
     began = time.process_time()
     table = packets.packets(path)

@@ -28,8 +28,8 @@ GOALS = {"recall at 2%": 0.95, "recall at 3%": 1.0, "context": 0.9}
 
 def taihang(path: Path, budget: float) -> list[float]:
     from taihang.engines.media import packets
-    from taihang.use.video import boundaries, saliency
-    from taihang.use.video import budget as spending
+    from taihang.use.video.select import boundaries, saliency
+    from taihang.use.video.select import budget as spending
 
     table = packets.packets(path)
     signals = saliency.signals(path, table, workers=1)

@@ -35,7 +35,7 @@ def test_the_truth_is_the_one_that_was_frozen():
 @pytest.mark.parametrize("share", [0.02, 0.03])
 def test_the_frames_chosen_of_the_real_film_show_who_comes_and_goes(shared, share):
     from taihang.engines.media import packets
-    from taihang.use.video import boundaries, budget, saliency
+    from taihang.use.video.select import boundaries, budget, saliency
 
     path = shared("video/intel_one-by-one-person.mp4")
     table = packets.packets(path)

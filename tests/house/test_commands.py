@@ -214,7 +214,7 @@ def test_a_users_own_settings_do_not_leak_in(run: Run, uv: Callable[[], list[str
         (["a film.MP4", "--out", "there"], "taihang inspect a film.MP4 --out there"),
         (["a film.MP4", "--debug"], "taihang --debug inspect --out out/a film a film.MP4"),
         (["--budget", "3%", "a film.MP4"], "taihang inspect --out out/a film --budget 3% a film.MP4"),
-        ([], "taihang sample out/sample.mp4\ntaihang inspect out/sample.mp4 --out out/sample"),
+        ([], "taihang sample out/sample.mp4\ntaihang inspect out/sample.mp4 --rules mine-demo --out out/sample"),
     ],
 )
 def test_the_suffix_chooses_the_walk(run: Run, tmp_path: Path, words: list[str], walked: str) -> None:

@@ -10,8 +10,8 @@ from report import chromium
 
 from taihang.app import sketch
 from taihang.core import errors, i18n
-from taihang.use.video import zones
 from taihang.use.video.scene import truth
+from taihang.use.video.zoning import zones
 
 DRAW = """
 const board = document.getElementById('board'), box = board.getBoundingClientRect();

@@ -98,6 +98,20 @@ def _inspect(
     raise typer.Exit(done.exit_code)
 
 
+@app.command("profile", help=_t("help.profile"))
+def _profile(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=_t("help.source"))],
+    out: Annotated[Path, typer.Option("--out", help=_t("help.out"))],
+    baseline: Annotated[Path | None, typer.Option("--baseline", help=_t("help.baseline"))] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import profile, terminal
+
+    with terminal.Progress() as progress:
+        done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress)
+    terminal.profiled(done)
+
+
 @app.command("sample", help=_t("help.sample"))
 def _sample(
     out: Annotated[Path, typer.Argument(metavar="FILE.mp4", help=_t("help.sample_file"))],

@@ -13,7 +13,8 @@ from taihang.core import errors, i18n, job, words
 from taihang.engines.predict import loading
 from taihang.report import bundle, document
 from taihang.rules import rulebook
-from taihang.use.video import story, walk, zones
+from taihang.use.video import story, walk
+from taihang.use.video.zoning import zones
 
 DEFAULT_RULES = "mine-inspection"
 Path_ = str | os.PathLike[str]

@@ -17,7 +17,7 @@ from taihang.engines import stages
 from taihang.engines.media import clips, frames
 from taihang.engines.media import packets as packeting
 from taihang.engines.media import probe as probing
-from taihang.use.video import zones
+from taihang.use.video.zoning import zones
 
 
 def sketch(video: Path, out: Path, at_s: float = 0.0) -> list[Path]:

@@ -18,7 +18,9 @@ from taihang.core import i18n, words
 if TYPE_CHECKING:
     from taihang.app import books as shelf
     from taihang.app import inspect
+    from taihang.app import profile as profiles
 
+_MOST_FAULTS = 10
 _SLOW_S = 15.0  # where nobody watches live (a log file), a line so often
 
 
@@ -102,6 +104,29 @@ def _grouped(found: Iterable[object]) -> list[tuple[str, list[float]]]:
 def _times(times: list[float]) -> str:
     shown = ", ".join(f"{int(t // 60)}:{t % 60:04.1f}" for t in times[:5])
     return shown + (" …" if len(times) > 5 else "")
+
+
+def profiled(done: Iterable[profiles.Profiled]) -> None:
+    """What each table holds in a few lines, what could not be read of it, and where the report is."""
+    for one in done:
+        found = one.profile
+        _line("app:profile.rows", name=found.asset.name, rows=found.rows, columns=len(found.columns))
+        for fault in found.faults[:_MOST_FAULTS]:
+            _line("app:profile.fault", fault=fault.message.in_())
+        if len(found.faults) > _MOST_FAULTS:
+            _line("app:profile.more_faults", count=len(found.faults) - _MOST_FAULTS)
+        if found.keys:
+            _line("app:profile.keys", keys=", ".join(" + ".join(key.columns) for key in found.keys))
+        for other in found.foreign_keys:
+            _line("app:profile.foreign", column=other.column, parent=f"{other.table}.{other.key}")
+        personal = dict.fromkeys(p.column for p in found.personal)
+        if personal:
+            _line("app:profile.personal", columns=", ".join(personal))
+        for change in one.changes:
+            _line("app:profile.change", change=change.text.in_())
+        _line("app:profile.suggested", count=one.suggested)
+        _line("app:profile.took", took=f"{one.took_s:.1f}")
+        _line("app:summary.report", path=one.page)
 
 
 def made(files: Iterable[Path]) -> None:

@@ -69,7 +69,7 @@ function save() {
   link.click();
   URL.revokeObjectURL(link.href);
 }
-board.addEventListener("pointerdown", (event) => { draft.push(point(event)); board.focus(); say(""); show(); });
+board.addEventListener("pointerdown", (event) => { draft.push(point(event)); board.focus({ preventScroll: true }); say(""); show(); });
 document.addEventListener("keydown", (event) => {
   if (event.target.tagName === "BUTTON") return;
   if (event.key === "Enter") { event.preventDefault(); close(); }

@@ -20,8 +20,8 @@ from taihang.core import finding as findings
 from taihang.core import ids, job, words
 from taihang.engines import stages
 from taihang.engines.media import clips, frames
-from taihang.use.video import seen as seeing
-from taihang.use.video import zones as zoning
+from taihang.use.video.observe import seen as seeing
+from taihang.use.video.zoning import zones as zoning
 
 Image = npt.NDArray[np.uint8]
 _WIDEST = 1280

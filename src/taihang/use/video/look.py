@@ -18,7 +18,8 @@ from taihang.engines.media import frames as decoding
 from taihang.engines.predict import appearance
 from taihang.engines.predict import predictor as predict
 from taihang.engines.predict import scene as scenes
-from taihang.use.video import register, sight
+from taihang.use.video.select import sight
+from taihang.use.video.zoning import register
 
 FRAMES = pa.schema(
     [

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pydantic
 
 from taihang.core import errors, i18n, words
-from taihang.use.video import zones as zoning
+from taihang.use.video.zoning import zones as zoning
 
 Item = Literal["helmet", "vest", "self_rescuer"]
 ITEMS: tuple[Item, ...] = ("helmet", "vest", "self_rescuer")

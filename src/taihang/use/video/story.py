@@ -11,7 +11,8 @@ from taihang.core import asset as assets
 from taihang.core import finding as findings
 from taihang.core import i18n
 from taihang.report import document, sections, timeline
-from taihang.use.video import conditions, exhibits, synthetic, unseen, walk
+from taihang.use.video import exhibits, synthetic, walk
+from taihang.use.video.observe import conditions, unseen
 
 # By FFmpeg's demuxer names.
 _MEDIA_TYPES = {

@@ -23,26 +23,10 @@ from taihang.engines.media import probe as probing
 from taihang.engines.predict import predictor as predict
 from taihang.rules import judge, rulebook
 from taihang.rules import table as ruled
-from taihang.use.video import (
-    again,
-    backdrop,
-    boundaries,
-    budget,
-    conditions,
-    coverage,
-    look,
-    movement,
-    occupancy,
-    placing,
-    protection,
-    saliency,
-    scope,
-    seen,
-    tables,
-    track,
-    zone_motion,
-    zones,
-)
+from taihang.use.video import again, backdrop, look, scope, track
+from taihang.use.video.observe import conditions, coverage, movement, occupancy, protection, seen, tables, zone_motion
+from taihang.use.video.select import boundaries, budget, saliency
+from taihang.use.video.zoning import placing, zones
 
 _RESERVE = 0.25  # of the budget, for suspected spans, when the book has time terms
 _FLOOR_S = 30.0

@@ -1,0 +1,1 @@
+"""Select: from packets, key frames and a few vectors to the frames worth looking at."""

@@ -1,0 +1,1 @@
+"""Zoning: polygons drawn once, and where they lie in every frame."""
