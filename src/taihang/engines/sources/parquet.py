@@ -95,7 +95,7 @@ def _width(kind: pa.DataType) -> int:
 
 def _batches(file: pq.ParquetFile, group: int, leaves: list[int], rows: int) -> Iterator[pa.RecordBatch]:
     # The public method takes names only, and names repeat in some files.
-    yield from file.reader.iter_batches(rows, row_groups=[group], column_indices=leaves, use_threads=True)
+    yield from file.reader.iter_batches(rows, row_groups=[group], column_indices=leaves, use_threads=False)
 
 
 def _first(error: BaseException) -> str:

@@ -1,0 +1,1 @@
+"""Profile: what a table holds, measured on all of its rows in bounded memory."""

@@ -1,0 +1,63 @@
+"""Frequent: the values that occur most, with counts that are exact or have a stated bound."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+MOST = 4096
+Counts = npt.NDArray[np.int64]
+
+
+class Frequent:
+    """Counters of values (Misra, Gries, 1982, batch-wise): exact for up to `most` different ones.
+
+    Beyond, the rarest are dropped; `error` is by how much a count may be too small.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        self.most = most
+        self.error = 0
+        self._values: pa.Array | None = None
+        self._counts: Counts = np.empty(0, np.int64)
+
+    @property
+    def exact(self) -> bool:
+        """True while no counter was dropped."""
+        return self.error == 0
+
+    def update(self, values: pa.Array, counts: Counts) -> None:
+        """Add different values with how often each occurs."""
+        if self._values is None:
+            self._values = values.slice(0, 0)
+        if self.error:
+            known = pc.is_valid(pc.index_in(values, self._values)).to_numpy(zero_copy_only=False)
+            chosen = known | (counts > 1)
+            if not chosen.all():
+                self.error += 1
+                values, counts = values.filter(pa.array(chosen)), counts[chosen]
+            if not len(counts):
+                return
+        if len(self._counts):
+            joined = pa.concat_arrays([self._values, values]).dictionary_encode()
+            codes = joined.indices.to_numpy(zero_copy_only=False)
+            every = np.concatenate([self._counts, counts])
+            self._values = joined.dictionary
+            self._counts = np.bincount(codes, every, len(joined.dictionary)).astype(np.int64)
+        else:
+            self._values, self._counts = values, counts
+        if len(self._counts) > self.most:
+            order = np.argsort(-self._counts, kind="stable")
+            self.error += int(self._counts[order[self.most // 4]])
+            # In the order in which they were met, so that ties fall alike in every run.
+            kept = np.sort(order[: self.most // 4])
+            self._values, self._counts = self._values.take(pa.array(kept)), self._counts[kept]
+
+    def top(self, most: int) -> tuple[pa.Array | None, Counts]:
+        """The most frequent values and their counts, ties in the order in which they were met."""
+        if self._values is None:
+            return None, self._counts
+        order = np.argsort(-self._counts, kind="stable")[:most]
+        return self._values.take(pa.array(order)), self._counts[order]
