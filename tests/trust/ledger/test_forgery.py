@@ -93,6 +93,16 @@ def test_any_reordering_is_caught(whole: Path, data: st.DataObject) -> None:
         verify.log(Changed(files, name, tiles.bundle(right)), worlds.POLICY)
 
 
+def test_a_length_beyond_the_end_is_refused_though_the_bytes_are_right(whole: Path) -> None:
+    name = tiles.name("entries", 1, SIZE - 256)
+    right = store.Folder(whole).read(name) or b""
+    last = len(worlds.entry(SIZE - 1).encoded())
+    wrong = right[: -last - 2] + (last + 1).to_bytes(2, "big") + right[-last:]
+    assert len(wrong) == len(right)
+    with pytest.raises(forged.Forged, match="length does not fit"):
+        verify.log(Changed(store.Folder(whole), name, wrong), worlds.POLICY)
+
+
 @settings(deadline=None, max_examples=40)
 @given(st.binary(max_size=600))
 def test_any_bytes_for_a_bundle_are_refused(whole: Path, junk: bytes) -> None:

@@ -76,6 +76,15 @@ def test_however_it_grew_the_log_is_that_of_its_entries(
         assert merkle.extends(old, size, merkle.root(hashes[:old]), found.root, proof_)
 
 
+def test_growth_over_a_full_file(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "log", worlds.LOG) as ledger:
+        for count in (255, 1, 1, 255, 256, 65_536 - 768, 1):
+            ledger.append(worlds.batch(ledger.size, count))
+            ledger.checkpoint()
+    assert verify.log(store.Folder(tmp_path / "log"), worlds.POLICY).size == 65_537
+    Ledger(tmp_path / "log", worlds.LOG).close()
+
+
 def test_names_of_tiles() -> None:
     assert tiles.name(0, 0) == "tile/0/000"
     assert tiles.name(2, 1234067, 17) == "tile/2/x001/x234/067.p/17"
