@@ -115,7 +115,9 @@ def main(*words: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for language, path in FILES.items():
             text = path.read_text(encoding="utf-8")
-            now = played(text, Path(folder), language)
+            place = Path(folder, language)  # each reader starts with nothing
+            place.mkdir()
+            now = played(text, place, language)
             if "--write" in words:
                 path.write_text(now, encoding="utf-8")
             elif settled(now) != settled(text):
@@ -124,7 +126,7 @@ def main(*words: str) -> int:
                     settled(text).splitlines(), settled(now).splitlines(), path.name, "what is printed now", "", "", 1
                 )
                 print("\n".join(lines))
-        stale |= _run_python(FILES["en"].read_text(encoding="utf-8"), Path(folder))
+        stale |= _run_python(FILES["en"].read_text(encoding="utf-8"), Path(folder, "en"))
     return stale
 
 
