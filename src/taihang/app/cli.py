@@ -157,6 +157,40 @@ def _schema(
     typer.echo(books.schema(what))
 
 
+_ledger = typer.Typer(help=_t("help.ledger"), no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(_ledger, name="ledger")
+
+
+@_ledger.command("verify", help=_t("help.ledger_verify"))
+def _ledger_verify(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help=_t("help.ledger_path"))],
+    key: Annotated[str, typer.Option("--key", help=_t("help.ledger_key"))],
+    witness: Annotated[list[str] | None, typer.Option("--witness", help=_t("help.ledger_witness"))] = None,
+    need: Annotated[int | None, typer.Option("--need", min=0, help=_t("help.ledger_need"))] = None,
+    since: Annotated[Path | None, typer.Option("--since", help=_t("help.ledger_since"))] = None,
+    report: Annotated[Path | None, typer.Option("--report", help=_t("help.ledger_report"))] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import ledger
+
+    done = ledger.checked(path, ledger.policy(key, witness or (), need), since=since, report=report)
+    typer.echo(ledger.said(done))
+
+
+@_ledger.command("show", help=_t("help.ledger_show"))
+def _ledger_show(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help=_t("help.ledger_path"))],
+    start: Annotated[int, typer.Option("--from", min=0, help=_t("help.ledger_from"))] = 0,
+    count: Annotated[int | None, typer.Option("--count", min=0, help=_t("help.ledger_count"))] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import ledger
+
+    for line in ledger.lines(path, start, count):
+        typer.echo(line)
+    typer.echo(_t("ledger.unverified"), err=True)
+
+
 def main() -> NoReturn:
     """Run the command line: every error is one line, and the exit code is its kind's."""
     signal.signal(signal.SIGTERM, _terminated)
