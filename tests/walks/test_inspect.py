@@ -13,6 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from report import chromium
 
 import taihang
 from taihang.core import errors
@@ -82,6 +83,35 @@ def test_the_report_stands_by_itself(inspected: tuple[Path, subprocess.Completed
     assert sums.returncode == 0, sums.stdout
     assert "data:video/mp4;base64," in (out / "report.html").read_text(encoding="utf-8")
     assert (out / "report.docx").stat().st_size > 10_000
+
+
+PLAYS = """
+const video = document.querySelector('video');
+video.muted = true; video.scrollIntoView();
+return video.play().then(() => new Promise(done => {
+  const until = Date.now() + 20000;
+  (function wait() {
+    if (video.currentTime > 0.2 || Date.now() > until) done([video.readyState, video.videoWidth, video.currentTime]);
+    else setTimeout(wait, 50);
+  })();
+}));
+"""
+
+
+@pytest.mark.browser
+def test_the_report_opens_in_a_browser_and_its_clip_plays(
+    inspected: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    with chromium.browser() as browser:
+        browser.open(inspected[0] / "report.html")
+        state, width, moved = browser.run(PLAYS)
+        assert state >= 2
+        assert width == 640
+        assert moved > 0.2
+        assert "restricted zone" in browser.run("return document.body.textContent")
+        assert browser.console() == []
+        assert [url for url in browser.requests() if url.startswith(("http", "ws"))] == []
+        assert browser.pdf()[:5] == b"%PDF-"
 
 
 def test_what_was_not_looked_at_is_said(inspected: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

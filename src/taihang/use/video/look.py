@@ -69,8 +69,17 @@ class Eyes:
         }
 
 
-def look(eyes: Eyes, numbers: Sequence[int], stage: str = "use.video:stage.detect") -> tuple[pa.Table, pa.Table]:
-    """What the detector sees in frames `numbers`: (frames of schema FRAMES, detections with looks), by number.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Looked:
+    """`frames` (schema FRAMES) and `detections` with looks, by number; `decoded`: frames the decoder put out."""
+
+    frames: pa.Table
+    detections: pa.Table
+    decoded: int
+
+
+def look(eyes: Eyes, numbers: Sequence[int], stage: str = "use.video:stage.detect") -> Looked:
+    """What the detector sees in frames `numbers`.
 
     Frames that cannot be decoded have a row with `shown` false and no detections.
     """
@@ -78,6 +87,7 @@ def look(eyes: Eyes, numbers: Sequence[int], stage: str = "use.video:stage.detec
     frames, found = [FRAMES.empty_table()], [_NOTHING]
     key = eyes.key()
     finder = register.Reference(eyes.reference, eyes.zones) if eyes.reference is not None else None
+    decoded = 0
     eyes.progress.update(stage, 0, len(wanted))
     for start in range(0, len(wanted), _STEP):
         part = wanted[start : start + _STEP]
@@ -85,15 +95,17 @@ def look(eyes: Eyes, numbers: Sequence[int], stage: str = "use.video:stage.detec
         step = eyes.store.tables("look", {**key, "numbers": part}, make)
         frames.append(step["frames"])
         found.append(step["detections"])
+        decoded += step["cost"]["decoded"][0].as_py()
         eyes.progress.update(stage, min(start + _STEP, len(wanted)), len(wanted))
-    return pa.concat_tables(frames).combine_chunks(), pa.concat_tables(found).combine_chunks()
+    return Looked(pa.concat_tables(frames).combine_chunks(), pa.concat_tables(found).combine_chunks(), decoded)
 
 
 def _step(eyes: Eyes, numbers: Sequence[int], finder: register.Reference | None) -> stages.Tables:
     rows: dict[int, dict[str, object]] = {n: {"number": n, "shown": False} for n in numbers}
     times = dict(zip(eyes.packets["number"].to_pylist(), eyes.packets["time_s"].to_pylist(), strict=True))
     found = [_NOTHING]
-    for batch in _batches(decoding.frames(eyes.path, numbers, eyes.packets, motion=True)):
+    counter = decoding.Decoded()
+    for batch in _batches(decoding.frames(eyes.path, numbers, eyes.packets, motion=True, counter=counter)):
         found.append(appearance.with_looks(batch, eyes.predictor.predict(batch, eyes.scene)))
         for frame in batch:
             rows[frame.number] |= {
@@ -106,7 +118,8 @@ def _step(eyes: Eyes, numbers: Sequence[int], finder: register.Reference | None)
     for number, row in rows.items():
         row["time_s"] = times[number]
     table = pa.Table.from_pylist(list(rows.values()), schema=FRAMES)
-    return {"frames": table, "detections": pa.concat_tables(found).combine_chunks()}
+    cost = pa.table({"decoded": [counter.decoded]})
+    return {"frames": table, "detections": pa.concat_tables(found).combine_chunks(), "cost": cost}
 
 
 def _batches(frames: Iterator[picture.Frame]) -> Iterator[list[picture.Frame]]:

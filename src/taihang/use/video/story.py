@@ -183,6 +183,8 @@ def _coverage(walked: walk.Walked, hidden: Sequence[unseen.Unseen]) -> sections.
             note=_t("fact.left_out", count=walked.left_out) if walked.left_out else None,
         ),
         sections.Fact(label=_t("fact.decoded"), value=walked.signals.decoded),
+        sections.Fact(label=_t("fact.decoded_looking"), value=walked.decoded, note=_t("fact.decoded_why")),
+        sections.Fact(label=_t("fact.state"), value=_rests(walked)),
     ]
     if lost:
         facts.append(sections.Fact(label=_t("fact.lost"), value=lost))
@@ -194,6 +196,16 @@ def _coverage(walked: walk.Walked, hidden: Sequence[unseen.Unseen]) -> sections.
         shares=shares,
         facts=tuple(facts),
     )
+
+
+def _rests(walked: walk.Walked) -> i18n.Text:
+    """What the camera's state rests on: seconds by source."""
+    rows = walked.signals.camera.to_pylist()
+    total = max(walked.signals.duration_s, 1e-9)
+    shares = dict.fromkeys(("vectors", "keys", "packets"), 0.0)
+    for row in rows:
+        shares[row["source"]] += (row["end_s"] - row["start_s"]) / total
+    return _t("fact.state_rests", **{source: f"{100 * share:.0f}" for source, share in shares.items()})
 
 
 def _how(walked: walk.Walked) -> sections.Notes:

@@ -60,6 +60,7 @@ class Walked:
     again: tuple[int, ...]
     left_out: int
     frames: pa.Table
+    decoded: int
     seen: seen.Seen
     conditions: pa.Table
     judgement: judge.Judgement
@@ -96,18 +97,16 @@ def walk(request: Request) -> Walked:
     )
     eyes = _eyes(request, before)
     first = chosen["number"].to_pylist()
-    frames, found = look.look(eyes, first)
-    state = _judge(request, before, frames, found)
+    looked = look.look(eyes, first)
+    state = _judge(request, before, looked)
     times = before.packets["time_s"].to_numpy()
     suspects = [again.Suspect(s.start_s, s.end_s, request.book[s.rule].level.rank) for s in state.judgement.suspects]
     plan = again.plan(suspects, times, first, max(0, allowed - len(first)))
     left = max(0, allowed - len(first) - len(plan.numbers))
     extra = again.fill(before.segments, times, sorted({*first, *plan.numbers}), left)
     if plan.numbers or extra:
-        more, found_more = look.look(eyes, [*plan.numbers, *extra], "use.video:stage.again")
-        frames = pa.concat_tables([frames, more]).sort_by("number")
-        found = pa.concat_tables([found, found_more]).sort_by([("number", "ascending"), ("score", "descending")])
-        state = _judge(request, before, frames, found)
+        looked = _both(looked, look.look(eyes, [*plan.numbers, *extra], "use.video:stage.again"))
+        state = _judge(request, before, looked)
     return Walked(
         request=request,
         scope=before.scope,
@@ -118,7 +117,8 @@ def walk(request: Request) -> Walked:
         chosen=chosen,
         again=plan.numbers,
         left_out=plan.left_out,
-        frames=frames,
+        frames=looked.frames,
+        decoded=looked.decoded,
         seen=state.seen,
         conditions=state.conditions,
         judgement=state.judgement,
@@ -214,18 +214,29 @@ class _State:
     judgement: judge.Judgement
 
 
-def _judge(request: Request, before: _Prefilter, frames: pa.Table, found: pa.Table) -> _State:
+def _both(one: look.Looked, other: look.Looked) -> look.Looked:
+    """Two looks as one, in the order of the film."""
+    return look.Looked(
+        pa.concat_tables([one.frames, other.frames]).sort_by("number"),
+        pa.concat_tables([one.detections, other.detections]).sort_by(
+            [("number", "ascending"), ("score", "descending")]
+        ),
+        one.decoded + other.decoded,
+    )
+
+
+def _judge(request: Request, before: _Prefilter, looked: look.Looked) -> _State:
     """Tables from what was seen so far, and the rules' verdicts on them."""
     fixed = before.scope.camera == "fixed"
     duration = before.signals.duration_s
-    shown = frames.filter(frames["shown"])
+    shown = looked.frames.filter(looked.frames["shown"])
     columns = ["time_s", "seen", "luma", "sharpness"]
     sights = pa.concat_tables([_plain(before.signals.keys.select(columns)), _plain(shown.select(columns))])
     view = conditions.camera(sights, before.signals.camera, duration)
     hidden = sorted(span for spans in conditions.blind(view).values() for span in spans)
     times = shown["time_s"].to_numpy()
     size = (before.probe.width, before.probe.height)
-    tracked = track.track(found, shown, *size, sure=request.predictor.sure, camera=before.scope.camera)
+    tracked = track.track(looked.detections, shown, *size, sure=request.predictor.sure, camera=before.scope.camera)
     outlines = placing.outlines(before.zones, shown, size, fixed)
     what = seen.Seen(
         times=times,
