@@ -74,19 +74,25 @@ def test_texts_are_counted_as_by_hand(
 
 
 def test_what_is_too_much_to_keep_is_estimated_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("taihang.data.profile.profiling._HASH_BYTES", 4096 * 8 * 3)
+    monkeypatch.setattr("taihang.data.profile.profiling._HASH_BYTES", 4096 * 8 * 4)
     chance = np.random.default_rng(1)
     rows = 60_000
     shuffled = chance.permutation(rows)
     common = np.where(chance.random(rows) < 0.3, -7, shuffled)
-    found = tables.profiled(tmp_path, {"key": np.arange(rows), "mixed": shuffled, "common": common}, group=5000)
-    key, mixed, usual = (found.column(name) for name in ("key", "mixed", "common"))
+    twice = shuffled.astype("U")
+    twice[-1] = twice[0]
+    columns = {"key": np.arange(rows), "mixed": shuffled, "common": common, "nearly": twice}
+    found = tables.profiled(tmp_path, columns, group=5000)
+    key, mixed, usual, nearly = (found.column(name) for name in columns)
     assert key.distinct == profile.Distinct(count=rows)
-    assert found.keys == (profile.Key(columns=("key",)),)
-    assert mixed.distinct is not None
-    assert mixed.distinct.error == pytest.approx(1 / 64, rel=0.01)
-    assert abs(mixed.distinct.count - rows) < 5 * mixed.distinct.error * rows
-    assert any("mixed" in text.en for text in found.limits)
+    assert found.keys == (profile.Key(columns=("key",)), profile.Key(columns=("mixed",)))
+    assert usual.distinct is not None
+    assert usual.distinct.error == pytest.approx(1 / 64, rel=0.01)
+    different = len(np.unique(common))
+    assert abs(usual.distinct.count - different) < 5 * usual.distinct.error * different
+    assert any("common" in text.en for text in found.limits)
+    assert mixed.distinct == profile.Distinct(count=rows)
+    assert nearly.distinct == profile.Distinct(count=rows - 1)
     assert (usual.top[0].value, usual.top[0].count) == (-7, int((common == -7).sum()))
     assert usual.top[0].exact
     assert mixed.numbers is not None

@@ -32,7 +32,7 @@ class Frequent(words.Word):
 class Numbers(words.Word):
     """Finite numbers; for times, seconds since 1970. Quantiles by share; `error` is a rank's standard error as a share.
 
-    `histogram` counts all rows in bins of equal width between `low` and `high`.
+    `histogram` counts all rows in bins of width `bin` from `low` on.
     """
 
     mean: float | None = None
@@ -45,6 +45,7 @@ class Numbers(words.Word):
     error: float = 0.0
     low: float | None = None
     high: float | None = None
+    bin: float | None = None
     histogram: tuple[int, ...] = ()
 
 

@@ -131,6 +131,7 @@ class _Run:
                 relations.dependencies(coded), relations.pairs(coded, alone) if not keys else (), self.limit
             )
             columns = self._second(pool, columns, candidates)
+            keys = self._keys(columns)
         made = profile.Profile(
             asset=assets.Asset(kind="table", name=self.source.name, sha256=sha256, size=size, owner=self.owner),
             source=self.source.kind,
@@ -140,7 +141,7 @@ class _Run:
             sampled=sample.num_rows if sample is not None else 0,
             columns=tuple(meanings.masked(column) for column in columns),
             correlations=self._correlations(sample),
-            keys=(*keys, *candidates.keys),
+            keys=(*keys, *(() if keys else candidates.keys)),
             dependencies=candidates.dependencies,
             freshness=self._freshness(),
             personal=meanings.personal(columns),
@@ -238,6 +239,8 @@ class _Run:
             worst = max(c.distinct.error for c in columns if c.distinct is not None)
             values = {"columns": names, "error": f"{100 * worst:.2f}"}
             told.append(i18n.Message(key="data.profile:limit.distinct", values=values))
+        if any(c.mentions or (c.semantic is not None and c.semantic.pii) for c in columns):
+            told.append(i18n.Message(key="data.profile:limit.personal"))
         if len(self.numbers) > len(self.compared):
             counts = {"count": len(self.compared), "total": len(self.numbers)}
             told.append(i18n.Message(key="data.profile:limit.correlation", values=counts))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from taihang.data.profile import profile, tally
+from taihang.data.profile import hashing, profile, spill, tally
 from taihang.data.profile.semantic import vectors
 
 BINS = 20
@@ -22,8 +22,9 @@ class Second:
 
     def __init__(self, column: profile.Column, top: pa.Array | None) -> None:
         self.column = column
-        self._edges = _edges(column.numbers)
-        self._bins = np.zeros(BINS, np.int64)
+        self._edges = _edges(column)
+        self._bins = np.zeros(self._edges[2] if self._edges else 0, np.int64)
+        self._spill = spill.Spill(column.rows) if _maybe_unique(column) else None
         self._fences = _fences(column)
         self._outside = 0
         self._rows: list[int] = []
@@ -36,12 +37,16 @@ class Second:
     @property
     def wanted(self) -> bool:
         """True when there is something to count."""
-        return self._edges is not None or self._top is not None or bool(self._kind)
+        return bool(self._edges or self._top is not None or self._kind or self._spill)
 
     def update(self, values: pa.Array, start: int) -> None:
         """Add values, the first of which is row `start`."""
         if self._edges is not None:
             self._measure(values, start)
+        if self._spill is not None:
+            hashed = hashing.hashes(values)
+            if hashed is not None:
+                self._spill.update(hashed)
         if self._top is not None:
             places = pc.index_in(values, self._top).drop_null().to_numpy(zero_copy_only=False)
             self._counts += np.bincount(places, minlength=len(self._counts)).astype(np.int64)
@@ -56,13 +61,12 @@ class Second:
                 self._valid, self._judged = self._valid + int(found.sum()), self._judged + len(found)
 
     def _measure(self, values: pa.Array, start: int) -> None:
-        low, high = self._edges or (0.0, 0.0)
+        low, width, bins = self._edges or (0.0, 1.0, 1)
         numbers = tally.as_floats(values)
         finite = np.isfinite(numbers)
-        width = (high - low) / BINS
         kept = numbers if finite.all() else numbers[finite]
-        places = ((kept - low) / width).astype(np.int64) if width > 0 else np.zeros(len(kept), np.int64)
-        self._bins += np.bincount(np.clip(places, 0, BINS - 1), minlength=BINS)
+        places = np.clip((kept - low) / width, 0, bins - 1).astype(np.int64)
+        self._bins += np.bincount(places, minlength=bins)
         if self._fences is not None:
             below, above = self._fences
             with np.errstate(invalid="ignore"):
@@ -75,7 +79,11 @@ class Second:
         """The column with its exact counts."""
         changes: dict[str, object] = {}
         if self._edges is not None and self.column.numbers is not None:
-            changes["numbers"] = self.column.numbers.model_copy(update={"histogram": tuple(self._bins.tolist())})
+            bars = {"histogram": tuple(self._bins.tolist()), "bin": self._edges[1]}
+            changes["numbers"] = self.column.numbers.model_copy(update=bars)
+        exact = self._spill.count() if self._spill is not None else None
+        if exact is not None:
+            changes["distinct"] = profile.Distinct(count=exact)
         if self._fences is not None:
             changes["outliers"] = profile.Outliers(
                 below=self._fences[0], above=self._fences[1], count=self._outside, rows=tuple(self._rows)
@@ -91,10 +99,26 @@ class Second:
         return self.column.model_copy(update=changes)
 
 
-def _edges(numbers: profile.Numbers | None) -> tuple[float, float] | None:
+def _edges(column: profile.Column) -> tuple[float, float, int] | None:
+    """Where the first bin begins, how wide each is, and how many; whole numbers get bins of whole numbers."""
+    numbers = column.numbers
     if numbers is None or numbers.low is None or numbers.high is None:
         return None
-    return (numbers.low, numbers.high) if math.isfinite(numbers.high - numbers.low) else None
+    span = numbers.high - numbers.low
+    if not math.isfinite(span):
+        return None
+    if "int" in column.type and span < 2**52:
+        width = math.ceil((span + 1) / BINS)
+        return numbers.low, float(width), math.ceil((span + 1) / width)
+    return (numbers.low, span / BINS, BINS) if span / BINS > 0 else (numbers.low, 1.0, 1)
+
+
+def _maybe_unique(column: profile.Column) -> bool:
+    """True when as many values as rows are within the estimate's error: then they are counted exactly."""
+    found = column.distinct
+    if found is None or not found.error or column.nulls:
+        return False
+    return abs(found.count - column.rows) <= 6 * found.error * column.rows
 
 
 def _fences(column: profile.Column) -> tuple[float, float] | None:

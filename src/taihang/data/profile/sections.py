@@ -120,8 +120,9 @@ def _top(found: profile.Profile) -> sections.Table | None:
         (c.name, one.value, one.count, _percent(one.count, c.rows))
         for c in found.columns
         if c.kind in {"text", "boolean", "number"} and c.distinct is not None and c.distinct.count < c.rows - c.nulls
+        if c.semantic is None or not c.semantic.pii
         for one in c.top[:_TOP]
-        if one.count > 1
+        if one.count > 1 and 1000 * one.count >= c.rows
     ]
     return _table("top", ("column", "value", "count", "share"), rows)
 
