@@ -60,8 +60,8 @@ def test_a_second_profile_says_what_changed(tmp_path: Path) -> None:
 def test_several_tables_are_searched_for_foreign_keys(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("id,age\n" + "".join(f"u{i},{20 + i % 40}\n" for i in range(300)))
     (tmp_path / "shifts.csv").write_text("no,who\n" + "".join(f"s{i},u{i % 250}\n" for i in range(900)))
-    done = profile.profile(tmp_path / "people.csv", tmp_path / "shifts.csv", out=tmp_path / "out")
-    assert [(k.column, k.table, k.key) for k in done[1].profile.foreign_keys] == [("who", "people", "id")]
+    done = profile.profile(f"staff={tmp_path}/people.csv", tmp_path / "shifts.csv", out=tmp_path / "out")
+    assert [(k.column, k.table, k.key) for k in done[1].profile.foreign_keys] == [("who", "staff", "id")]
     assert (tmp_path / "out/shifts/report.html").exists()
 
 

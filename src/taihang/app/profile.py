@@ -44,10 +44,11 @@ def profile(
 ) -> tuple[Profiled, ...]:
     """Profile tables and write a report on each to the folder `out`; several get folders below it.
 
-    Beside each report lie `evidence/profile.json` and `evidence/suggested.rules.yaml`. `baseline` is
-    a profile.json, or the folder of an earlier report, of the same table. Several tables are searched
-    for foreign keys between them. Raises errors.UserError for what cannot be read as a table,
-    errors.Failure when the machine fails.
+    A source is a path or an address, or `NAME=` before one. Beside each report lie
+    `evidence/profile.json` and `evidence/suggested.rules.yaml`. `baseline` is a profile.json, or the
+    folder of an earlier report, of the same table. Several tables are searched for foreign keys
+    between them. Raises errors.UserError for what cannot be read as a table, errors.Failure when the
+    machine fails.
     """
     if not sources:
         raise errors.UserError("app:profile.no_source")
@@ -56,15 +57,16 @@ def profile(
     if lang is not None:
         i18n.use(lang)
     old = read(Path(baseline)) if baseline is not None else None
-    names = _names([os.fspath(source) for source in sources])
+    given = [_named(os.fspath(source)) for source in sources]
+    names = _names(given)
     folders = [Path(out)] if len(sources) == 1 else [Path(out, name) for name in names]
     for folder in folders:
         bundle.usable(folder)
     measured: dict[str, profiling.Measured] = {}
     took: list[float] = []
-    for name, given in zip(names, sources, strict=True):
+    for name, (_, spec) in zip(names, given, strict=True):
         began = time.monotonic()
-        measured[name] = profiling.measure(opening.open(given), progress=progress)
+        measured[name] = profiling.measure(opening.open(spec), progress=progress)
         took.append(time.monotonic() - began)
     foreign = relations.foreign_keys({name: (one.profile, one.sketches) for name, one in measured.items()})
     done = []
@@ -111,12 +113,19 @@ def _asset(made: profiles.Profile) -> assets.Asset:
     return made.asset.model_copy(update={"name": Path(made.asset.name).name or made.asset.name})
 
 
-def _names(given: list[str]) -> list[str]:
+def _named(source: str) -> tuple[str, str]:
+    """`NAME=PATH` as name and path; a path that holds `=` itself has no name."""
+    name, equals, spec = source.partition("=")
+    named = equals and re.fullmatch(r"[\w.-]+", name) and not Path(source).exists()
+    return (name, spec) if named else ("", source)
+
+
+def _names(given: list[tuple[str, str]]) -> list[str]:
     """A short name for each source, good for a folder; two of one name get a number."""
     taken: dict[str, int] = {}
     found = []
-    for one in given:
-        last = one.rpartition("#")[2] if "#" in one else Path(one.rstrip("/")).stem
+    for chosen, spec in given:
+        last = chosen or (spec.rpartition("#")[2] if "#" in spec else Path(spec.rstrip("/")).stem)
         name = re.sub(r"[^\w.-]+", "-", last).strip(".-")[:80] or "table"
         taken[name] = taken.get(name, 0) + 1
         found.append(name if taken[name] == 1 else f"{name}-{taken[name]}")

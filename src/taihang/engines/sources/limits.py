@@ -14,7 +14,7 @@ class Limits(settings.Section):
     """
 
     name = "sources"
-    max_line_bytes: int = pydantic.Field(default=4 << 20, ge=1 << 10, le=1 << 30)
+    max_line_bytes: int = pydantic.Field(default=1 << 20, ge=1 << 10, le=1 << 30)
     max_document_bytes: int = pydantic.Field(default=128 << 20, ge=1 << 10)
     max_unpacked_bytes: int = pydantic.Field(default=512 << 20, ge=1 << 20)
     max_columns: int = pydantic.Field(default=20_000, ge=1)
