@@ -13,14 +13,19 @@ import struct
 import time
 from pathlib import Path
 
-from cryptography import exceptions
-from cryptography.hazmat.primitives.asymmetric import ed25519
-
 from taihang.core import errors
 from taihang.trust.ledger import disk, note
 
 LOG = 0x01
 WITNESS = 0x04
+try:
+    from cryptography import exceptions
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+except ImportError:
+    _installed = False
+else:
+    _installed = True
+
 _KINDS = {LOG, WITNESS}
 _PRIVATE = "PRIVATE+KEY+"
 
@@ -59,6 +64,7 @@ class Verifier:
                 return False
             message = _cosigned(text, struct.unpack(">Q", data[:8])[0])
             data = data[8:]
+        _needed()
         try:
             ed25519.Ed25519PublicKey.from_public_bytes(self.public).verify(data, message)
         except (exceptions.InvalidSignature, ValueError):
@@ -83,6 +89,7 @@ class Signer:
         """A new random key. Raises errors.UserError for a name with blanks or a plus."""
         if not note.is_name(name):
             raise errors.UserError("trust:ledger.key_name", name=name)
+        _needed()
         return cls(name, kind, ed25519.Ed25519PrivateKey.generate())
 
     @classmethod
@@ -96,6 +103,7 @@ class Signer:
         raw = note.decode(data)
         if not note.is_name(name) or raw is None or len(raw) != 33 or raw[0] not in _KINDS:
             raise errors.UserError("trust:ledger.private_key")
+        _needed()
         made = cls(name, raw[0], ed25519.Ed25519PrivateKey.from_private_bytes(raw[1:]))
         if made.verifier.key_id.hex() != key_id:
             raise errors.UserError("trust:ledger.private_key")
@@ -138,6 +146,11 @@ class Signer:
             stamp = int(time.time()) if at is None else at
             data = struct.pack(">Q", stamp) + self._key.sign(_cosigned(text, stamp))
         return note.Signature(self.name, self.verifier.key_id, data)
+
+
+def _needed() -> None:
+    if not _installed:
+        raise errors.MissingExtra("ledger", "Ed25519")
 
 
 def _cosigned(text: str, stamp: int) -> bytes:
