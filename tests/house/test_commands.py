@@ -231,7 +231,7 @@ def test_the_walks_exit_code_is_passed_on(run: Run, tmp_path: Path, code: int) -
     assert run("try", _film(tmp_path), WALK_EXIT=str(code)).returncode == code
 
 
-@pytest.mark.parametrize("name", ["table.csv", "noend", ".mp4x", "a.mp4.zip"])
+@pytest.mark.parametrize("name", ["table.odt", "noend", ".mp4x", "a.mp4.zip"])
 def test_a_file_without_a_walk_gets_one_line_and_no_installation(
     run: Run, uv: Callable[[], list[str]], tmp_path: Path, name: str
 ) -> None:

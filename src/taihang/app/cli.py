@@ -6,6 +6,7 @@ Imports of everything heavy stand inside the verbs, so that `--help` answers at 
 # ruff: noqa: PLC0415, PLR0917 - verbs import late on purpose, and have as many options as they have
 from __future__ import annotations
 
+import datetime
 import signal
 import sys
 from pathlib import Path
@@ -100,7 +101,7 @@ def _inspect(
 
 @app.command("profile", help=_t("help.profile"))
 def _profile(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=_t("help.source"))],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=_t("help.tables"))],
     out: Annotated[Path, typer.Option("--out", help=_t("help.out"))],
     baseline: Annotated[Path | None, typer.Option("--baseline", help=_t("help.baseline"))] = None,
     lang: Lang = None,
@@ -110,6 +111,23 @@ def _profile(
     with terminal.Progress() as progress:
         done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress)
     terminal.profiled(done)
+
+
+@app.command("assess", help=_t("help.assess"))
+def _assess(
+    tables: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=_t("help.tables"))],
+    out: Annotated[Path, typer.Option("--out", help=_t("help.out"))],
+    rules: Annotated[str | None, typer.Option("--rules", help=_t("help.assess_rules"))] = None,
+    as_of: Annotated[datetime.datetime | None, typer.Option("--as-of", help=_t("help.as_of"))] = None,
+    fail_on: Annotated[Level | None, typer.Option("--fail-on", help=_t("help.fail_on"))] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import assess, terminal
+
+    moment = as_of.replace(tzinfo=datetime.UTC) if as_of is not None else None
+    done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out)
+    terminal.assessed(done)
+    raise typer.Exit(done.exit_code)
 
 
 @app.command("sample", help=_t("help.sample"))

@@ -16,11 +16,12 @@ import rich.text
 from taihang.core import i18n, words
 
 if TYPE_CHECKING:
+    from taihang.app import assess, inspect
     from taihang.app import books as shelf
-    from taihang.app import inspect
     from taihang.app import profile as profiles
 
 _MOST_FAULTS = 10
+_MOST_LIMITS = 20
 _SLOW_S = 15.0  # where nobody watches live (a log file), a line so often
 
 
@@ -92,6 +93,24 @@ def summary(done: inspect.Inspection) -> None:
         ratio = f"{one.took_s / one.duration_s:.2f}" if one.duration_s else "–"
         _line("app:summary.took", took=f"{one.took_s:.1f}", duration=f"{one.duration_s:.1f}", ratio=ratio)
         _line("app:summary.report", path=one.page)
+
+
+def assessed(done: assess.Assessed) -> None:
+    """What each table holds that it should not, and where the report and the bad rows are."""
+    report = done.report
+    for name, rows in done.found.totals.items():
+        _line("app:assessed.table", table=name, rows=rows)
+    passed = sum(o.judged > 0 and not o.broken for o in done.found.outcomes)
+    _line("app:assessed.rules", rules=len(done.found.outcomes), passed=passed, found=len(report.findings))
+    for found in report.findings:
+        level = i18n.text(f"core:level.{found.level.value}")
+        _line("app:assessed.finding", level=level, rule=found.rule.id, message=found.message.in_())
+    for unjudged in report.not_judged:
+        title = unjudged.title.in_() if unjudged.title else ""
+        _line("app:summary.not_judged", title=title, reason=unjudged.reason.in_())
+    for limit in report.limits[:_MOST_LIMITS]:
+        _line("app:assessed.limit", limit=limit.in_())
+    _line("app:summary.report", path=done.page)
 
 
 def _grouped(found: Iterable[object]) -> list[tuple[str, list[float]]]:

@@ -82,8 +82,8 @@ class Engine:
         self._database.close()
 
     @contextlib.contextmanager
-    def seeing(self, **tables: pa.Table) -> Iterator[None]:
-        """Show tables under these names inside the block; nothing is copied."""
+    def seeing(self, **tables: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
+        """Show tables under these names inside the block; nothing is copied. A reader can be queried once."""
         shown = []
         try:
             for name, table in tables.items():

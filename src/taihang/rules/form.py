@@ -14,7 +14,7 @@ from taihang.rules import marks
 from taihang.rules import rule as ruling
 
 # Parts whose scalars have a type of their own; everywhere else the model decides what a text means.
-_FREE = {"scope", "parameters"}
+_FREE = {"scope", "parameters", "check"}
 # Reasons of the catalogue, and the model's own names for them.
 _KINDS = {
     "text": {"string_type"},

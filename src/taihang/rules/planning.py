@@ -113,6 +113,9 @@ def _step(
     book: rulebook.Rulebook, compiled: rulebook.Compiled, tables: Mapping[str, tabling.Table], number: _Number
 ) -> Step:
     rule, table = compiled.rule, tables[compiled.rule.table]
+    if rule.about_sets or rule.tolerate is not None:
+        # Whoever judges by this plan would pass over what it does not know.
+        raise errors.UserError("rules:kind.assess", where=compiled.place("check"), rule=rule.id)
     by = rule.by if rule.by is not None else table.keys
     for part in (compiled.where, compiled.filter, *compiled.measures.values()):
         if part is not None:

@@ -9,7 +9,7 @@ import pydantic_core
 
 from taihang.core import i18n, words
 from taihang.core import rule as core
-from taihang.rules import duration
+from taihang.rules import duration, kinds
 
 Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)]
 Sql = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=8000)]
@@ -74,7 +74,11 @@ class Rule(Part):
     table: Name
     """The table whose rows it judges."""
     where: Sql
-    """An SQL predicate over the table's columns and $parameters; TRUE = violated."""
+    """An SQL predicate over the table's columns and $parameters; TRUE = violated. `check` may stand instead."""
+    check: kinds.Check | None = None
+    """A built-in check instead of `where`; title, message, level and dimension may then be left out."""
+    tolerate: kinds.Tolerate | None = None
+    """How many bad rows are no finding yet."""
     filter: Sql | None = None
     """Only rows for which this is true are judged."""
     message: i18n.Text
@@ -114,6 +118,13 @@ class Rule(Part):
     enabled: bool = True
     """False takes an inherited rule out."""
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _completed(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("check") is not None and given.get("where") is not None:
+            raise pydantic_core.PydanticCustomError("where_check", "has both where and check: keep one")
+        return kinds.completed(given)
+
     @pydantic.model_validator(mode="after")
     def _terms(self) -> Self:
         windowed = [n for n in ("at_least", "followed_by", "not_followed_by") if getattr(self, n) is not None]
@@ -134,6 +145,11 @@ class Rule(Part):
                 "terms_per", "time terms cannot go with per: {per}", {"per": self.per}
             )
         return self
+
+    @property
+    def about_sets(self) -> bool:
+        """True when its check speaks about many rows at once."""
+        return self.check is not None and self.check.where() is None
 
     @property
     def timed(self) -> bool:

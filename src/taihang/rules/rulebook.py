@@ -101,8 +101,11 @@ def loads(text: str | bytes, name: str = "<text>") -> Rulebook:
 def schema() -> dict[str, Any]:
     """JSON Schema of a rulebook file, for editors and other tools."""
     made = ruling.Book.model_json_schema(by_alias=True)
+    rule = made["$defs"]["Rule"]
+    rule["required"] = ["id", "table"]
+    rule["anyOf"] = [{"required": ["title", "level", "dimension", "where", "message"]}, {"required": ["check"]}]
     # A book that extends others may name only what it changes of an inherited rule.
-    made["$defs"]["RuleChange"] = {**made["$defs"]["Rule"], "required": ["id"]}
+    made["$defs"]["RuleChange"] = {**{k: v for k, v in rule.items() if k != "anyOf"}, "required": ["id"]}
     made["properties"]["rules"]["items"] = {"$ref": "#/$defs/RuleChange"}
     made["if"] = {"required": ["extends"]}
     made["else"] = {"properties": {"rules": {"items": {"$ref": "#/$defs/Rule"}}}}

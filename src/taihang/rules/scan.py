@@ -88,7 +88,7 @@ def scan(engine: tables.Engine, data: pa.Table, tests: Sequence[Test]) -> Scan:
     with engine.seeing(**{NAME: used}):
         for batch in engine.batches(f"SELECT {', '.join(columns)} FROM {NAME}"):
             for place, n in enumerate(filters, start=len(tests)):
-                through[n] += int(np.count_nonzero(_flags(batch.column(place))[0]))
+                through[n] += int(np.count_nonzero(flags(batch.column(place))[0]))
             hit, true, unknown = _packed([batch.column(n) for n in range(len(tests))], batch.num_rows)
             parts.append((hit + position, true, unknown))
             position += batch.num_rows
@@ -101,9 +101,9 @@ def scan(engine: tables.Engine, data: pa.Table, tests: Sequence[Test]) -> Scan:
 
 def _packed(columns: Sequence[pa.Array], count: int) -> tuple[npt.NDArray[np.int64], Bits, Bits]:
     """The rows of a batch at which any test is not false, and their bits."""
-    flags = [_flags(column) for column in columns]
+    found = [flags(column) for column in columns]
     any_ = np.zeros(count, bool)
-    for true, unknown in flags:
+    for true, unknown in found:
         any_ |= true
         if unknown is not None:
             any_ |= unknown
@@ -111,14 +111,14 @@ def _packed(columns: Sequence[pa.Array], count: int) -> tuple[npt.NDArray[np.int
     place = np.cumsum(any_) - 1
     words = -(-len(columns) // BITS)
     packed = np.zeros((words, len(hit)), np.uint64), np.zeros((words, len(hit)), np.uint64)
-    for n, one in enumerate(flags):
+    for n, one in enumerate(found):
         for into, flag in zip(packed, one, strict=True):
             if flag is not None:
                 into[n // BITS][place[np.flatnonzero(flag)]] |= np.uint64(1 << (n % BITS))
     return hit, packed[0].T, packed[1].T
 
 
-def _flags(column: pa.Array) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]:
+def flags(column: pa.Array) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]:
     """Where a nullable boolean column is true, and where it is null (None for nowhere)."""
     validity, values = (
         None

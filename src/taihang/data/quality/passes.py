@@ -1,0 +1,130 @@
+"""Passes: every condition of a table in one scan over its source, and the passes that set checks need beside it."""
+
+# Only SQL made from checked trees and checked names is run.
+# ruff: noqa: S608
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taihang.data.quality import piles, planning, sets, target
+from taihang.engines import tables
+from taihang.rules import kinds, rulebook, scan
+
+Rows = npt.NDArray[np.int64]
+_BATCH_ROWS = 1 << 16
+
+
+@dataclasses.dataclass
+class Scanned:
+    """What the one scan of a table found.
+
+    `rows` are, for each condition that is asked for rows, the positions at which it is TRUE; `true`
+    and `unknown` count for every condition.
+    """
+
+    total: int
+    rows: dict[int, Rows]
+    true: list[int]
+    unknown: list[int]
+    through: dict[int, int]
+
+
+def scanned(
+    engine: tables.Engine,
+    on: target.Target,
+    plan: planning.Plan,
+    stacks: Mapping[str, tuple[str, piles.Pile]],
+) -> Scanned:
+    """One pass: conditions are evaluated for each row, and keys put onto their piles.
+
+    Memory follows the bad rows: a position each for every rule that a row breaks.
+    """
+    tests = plan.tests.get(on.name, [])
+    steps = [s for s in plan.steps if s.compiled.rule.table == on.name]
+    wanted = {s.test for s in steps if s.check is None}
+    filters = {s.test: s.compiled.filter.sql for s in steps if s.check is None and s.compiled.filter is not None}
+    columns = [f"{sql} AS v{n}" for n, sql in enumerate(tests)]
+    columns += [f"({sql}) AS f{n}" for n, sql in filters.items()]
+    columns += [f"{sql} AS k{n}" for n, (sql, _) in enumerate(stacks.values())]
+    columns.append(f"{tables.quoted(on.row_column)} AS row")
+    parts: dict[int, list[Rows]] = {n: [] for n in wanted}
+    found = Scanned(0, {}, [0] * len(tests), [0] * len(tests), dict.fromkeys(filters, 0))
+    with on.shown(engine, "t", sorted(plan.columns.get(on.name, set()))):
+        for batch in engine.batches(f"SELECT {', '.join(columns)} FROM t", _BATCH_ROWS):
+            rows = batch.column(batch.num_columns - 1).to_numpy()
+            found.total += len(rows)
+            for n in range(len(tests)):
+                true, unknown = scan.flags(batch.column(n))
+                count = int(np.count_nonzero(true))
+                found.true[n] += count
+                found.unknown[n] += 0 if unknown is None else int(np.count_nonzero(unknown))
+                if count and n in parts:
+                    parts[n].append(rows[true])
+            for place, n in enumerate(filters, start=len(tests)):
+                found.through[n] += int(np.count_nonzero(scan.flags(batch.column(place))[0]))
+            for place, (_, pile) in enumerate(stacks.values(), start=len(tests) + len(filters)):
+                column = batch.column(place)
+                known = column.is_valid().to_numpy(zero_copy_only=False)
+                pile.add(column.drop_null().to_numpy().view(np.uint64), rows[known])
+    found.rows = {n: _sorted(some) for n, some in parts.items()}
+    return found
+
+
+def unique(
+    engine: tables.Engine, on: target.Target, compiled: rulebook.Compiled, pile: piles.Pile, exact: bool
+) -> Rows:
+    """Rows whose key repeats. Where keys are hashes, the values of the rows with equal hashes are compared."""
+    rows = pile.repeated()
+    if exact or not len(rows):
+        return rows
+    check = compiled.rule.check
+    assert isinstance(check, kinds.Unique)
+    sql = sets.query(compiled, on.row_column)
+    with on.shown(engine, "t", check.columns, only=rows):
+        return _positions(engine, str(sql))
+
+
+def related(engine: tables.Engine, targets: Mapping[str, target.Target], compiled: rulebook.Compiled) -> Rows:
+    """Bad rows of a foreign key, a functional dependency or a reconciliation."""
+    check, on = compiled.rule.check, targets[compiled.rule.table]
+    assert check is not None
+    used = [*sets.own(check), *(compiled.filter.columns if compiled.filter else ())]
+    other = targets[getattr(check, "other", on.name)]
+    sql = sets.query(compiled, on.row_column)
+    with on.shown(engine, "t", used), other.shown(engine, "u", sets.others(check) or used):
+        return _positions(engine, str(sql))
+
+
+def repeats(engine: tables.Engine, other: target.Target, check: kinds.Reconcile) -> bool:
+    """True when a key of the other table is there twice."""
+    with other.shown(engine, "u", check.keys):
+        return bool(engine.table(sets.repeats(check)).num_rows)
+
+
+def totals(engine: tables.Engine, targets: Mapping[str, target.Target], wanted: Sequence[planning.Total]) -> list[Any]:
+    """All totals, one pass a table; NULL for no rows."""
+    found: list[Any] = [None] * len(wanted)
+    for name in dict.fromkeys(t.table for t in wanted):
+        numbers = [n for n, t in enumerate(wanted) if t.table == name]
+        columns = sorted({c for n in numbers for c in wanted[n].columns})
+        select = ", ".join(f"{wanted[n].sql} AS a{n}" for n in numbers)
+        with targets[name].shown(engine, "t", columns):
+            row = engine.table(f"SELECT {select} FROM t").to_pylist()[0]
+        for n in numbers:
+            found[n] = row[f"a{n}"]
+    return found
+
+
+def _positions(engine: tables.Engine, sql: str) -> Rows:
+    parts = [batch.column(0).to_numpy() for batch in engine.batches(sql)]
+    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+
+
+def _sorted(parts: Sequence[Rows]) -> Rows:
+    rows = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return rows if np.all(rows[1:] > rows[:-1]) else np.sort(rows)

@@ -1,0 +1,107 @@
+"""Target: a named source of rows, streamed with the position of each."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from taihang.core import errors
+from taihang.engines import tables
+from taihang.engines.sources import opening
+from taihang.engines.sources import source as sourcing
+
+Rows = npt.NDArray[np.int64]
+_NO_ROWS = np.zeros(0, np.int64)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A table that rules speak about. A row's position counts the rows that could be read."""
+
+    name: str
+    source: sourcing.Source
+
+    @property
+    def row_column(self) -> str:
+        """A name for the position that no column has."""
+        name, taken = "row", {c.name.casefold() for c in self.source.columns}
+        while name in taken:
+            name = f"_{name}"
+        return name
+
+    def chunks(self, columns: Sequence[str], only: Rows | None = None) -> Iterator[tuple[int, sourcing.Chunk]]:
+        """The source's chunks with the position of their first row; with `only`, just those that hold such rows."""
+        position = 0
+        for chunk in self.source.chunks(columns or self._thinnest()):
+            here = position
+            position += chunk.data.num_rows
+            if only is None or np.searchsorted(only, here) < np.searchsorted(only, position):
+                yield here, chunk
+
+    @contextlib.contextmanager
+    def shown(
+        self, engine: tables.Engine, name: str, columns: Sequence[str], only: Rows | None = None
+    ) -> Iterator[None]:
+        """Show one pass over these columns, and the position under `row_column`, for one query inside the block."""
+        failed: list[BaseException] = []
+        fields = [self.source.schema.field(c) for c in self.source.schema.names if c in set(columns)]
+        schema = pa.schema([*fields, pa.field(self.row_column, pa.int64())])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                for start, chunk in self.chunks(columns, only):
+                    rows = np.arange(start, start + chunk.data.num_rows)
+                    arrays = [chunk.data.column(f.name) for f in fields]
+                    batch = pa.RecordBatch.from_arrays([*arrays, pa.array(rows)], schema=schema)
+                    if only is not None:
+                        first, last = np.searchsorted(only, [start, start + chunk.data.num_rows])
+                        batch = batch.take(pa.array(only[first:last] - start))
+                    yield batch
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+        try:
+            with engine.seeing(**{name: pa.RecordBatchReader.from_batches(schema, batches())}):
+                yield
+        except errors.TaihangError:
+            # What broke the stream says more than the database that was reading it.
+            if failed and isinstance(failed[0], errors.TaihangError):
+                raise failed[0] from None
+            raise
+
+    def _thinnest(self) -> list[str]:
+        # Rows are counted even where no column is needed; a column of fixed width is the cheapest to read.
+        widths = {c.name: getattr(c.type, "bit_width", 1 << 20) if not pa.types.is_nested(c.type) else 1 << 21
+                  for c in self.source.columns if _fixed(c.type)}  # fmt: skip
+        return [min(widths, key=widths.__getitem__)] if widths else [c.name for c in self.source.columns[:1]]
+
+
+def _fixed(kind: pa.DataType) -> bool:
+    try:
+        return bool(kind.bit_width)
+    except ValueError:
+        return False
+
+
+def open_all(given: Sequence[str]) -> dict[str, Target]:
+    """Targets from `PATH` or `NAME=PATH`; without a name, the file's own up to its first dot.
+
+    Raises errors.UserError for a name that comes twice and for what cannot be read as a table.
+    """
+    found: dict[str, Target] = {}
+    for one in given:
+        name, equals, path = one.partition("=")
+        if not equals or not name.replace("_", "a").replace("-", "a").isalnum():
+            path = one
+            bare = one.partition("?")[0].rstrip("/").replace("\\", "/").rpartition("/")[2]
+            name = bare.rpartition("#")[2].partition(".")[0] or "table"
+        if name in found:
+            raise errors.UserError("data.quality:target.twice", name=name)
+        found[name] = Target(name, opening.open(path))
+    return found
