@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taihang.core import errors
-from taihang.trust.ledger import Ledger, checkpoint, forged, keys, merkle, store, tiles, verify
+from taihang.trust.ledger import Ledger, checkpoint, forged, keys, log, merkle, store, tiles, verify
 from tests.trust.ledger import worlds
 
 SIZE = 70_000 // 137  # 510: a full and a partial file in each row
@@ -164,6 +165,20 @@ def test_a_lie_about_the_size_costs_nothing(whole: Path) -> None:
         verify.log(Changed(store.Folder(whole), "checkpoint", data), worlds.POLICY)
 
 
+@pytest.mark.parametrize("name", NAMES[:3])
+def test_what_is_no_plain_file_is_not_waited_for(whole: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(whole, tmp_path / "log")
+    path = tmp_path / "log" / name
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(forged.Forged, match=f"{name}: not a plain file"):
+        verify.log(store.Folder(tmp_path / "log"), worlds.POLICY)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises((forged.Forged, errors.Failure), match=name):
+        verify.log(store.Folder(tmp_path / "log"), worlds.POLICY)
+
+
 def _tar(path: Path, members: list[tarfile.TarInfo]) -> Path:
     with tarfile.open(path, "w") as tar:
         for member in members:
@@ -244,6 +259,24 @@ def test_any_bytes_are_no_export(junk_file: Path, junk: bytes) -> None:
 @pytest.fixture(scope="module")
 def junk_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("junk") / "junk.tar"
+
+
+def test_an_export_with_wider_files_than_it_needs_is_restored(tmp_path: Path) -> None:
+    """Logs may drop a partial file once the full one is there."""
+    with Ledger(tmp_path / "log", worlds.LOG) as ledger:
+        ledger.append(worlds.batch(0, 300))
+        (tmp_path / "kept").write_bytes(ledger.checkpoint())
+        ledger.append(worlds.batch(300, 300))
+    (tmp_path / "log" / "checkpoint").write_bytes((tmp_path / "kept").read_bytes())
+    for partial in (tmp_path / "log").rglob("*.p"):
+        if partial.parent.name != "1":
+            shutil.rmtree(partial)
+    names = [str(p.relative_to(tmp_path / "log")) for p in (tmp_path / "log").rglob("*") if p.is_file()]
+    names = [name for name in names if name == "checkpoint" or name.startswith("tile/")]
+    store.archive(store.Folder(tmp_path / "log"), names, tmp_path / "log.tar")
+    log.restore(tmp_path / "log.tar", tmp_path / "again", worlds.POLICY)
+    with Ledger(tmp_path / "again", worlds.LOG) as ledger:
+        assert list(ledger.read()) == worlds.batch(0, 300)
 
 
 def test_no_log_is_the_callers_mistake(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import itertools
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from taihang.trust.ledger import checkpoint, disk, forged, journal, keys, merkle
 from taihang.trust.ledger import entry as entries
 
 _PUBLISH_AFTER = 1 << 16  # entries that wait at most; a checkpoint that is asked for publishes sooner
+_RESTORED = 128  # files that are written together
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -282,10 +284,10 @@ def restore(archive: Path, folder: Path, policy: checkpoint.Policy) -> None:
         raise errors.UserError("trust:ledger.exists", path=folder)
     files = store.read_only(archive)
     found = verify.log(files, policy)
-    target = store.Folder(folder)
-    for place in tiles.layout(found.size):
-        name = tiles.name(*place)
-        target.write({name: files.read(name) or b""})
+    target, reader = store.Folder(folder), tiles.Reader(files, found.size)
+    places = tiles.layout(found.size)
+    while some := list(itertools.islice(places, _RESTORED)):
+        target.write({tiles.name(*place): reader.file(*place[:2]) for place in some})
     target.write({"checkpoint": found.checkpoint})
     journal.Journal(folder, found.size, 0, found.size).close()
 

@@ -114,6 +114,10 @@ class Reader:
             )  # fmt: skip
         return found[:width]
 
+    def file(self, level: int | str, number: int) -> bytes:
+        """The bytes of a tile or a bundle, as wide as this size needs it. Raises forged.Forged."""
+        return bundle(self.bundle(number)) if level == "entries" else self.data(int(level), number)
+
     def where(self, level: int | str, number: int) -> str:
         """What messages call a file."""
         total = self.size if level == "entries" else self.size >> (8 * int(level))
