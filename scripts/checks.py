@@ -26,6 +26,7 @@ TOOLS = {
     "/usr/bin/chromium": "chromium",
     "/usr/bin/chromedriver": "chromium-driver",
     "/usr/bin/pdftoppm": "poppler-utils",
+    "/usr/bin/strace": "strace",
     "/usr/lib/postgresql": "postgresql",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc": "fonts-noto-cjk",
 }

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -193,10 +194,8 @@ def test_kill_minus_nine_at_random_moments(tmp_path: Path, kills: int) -> None:
     assert verify.log(store.Folder(tmp_path / "log"), worlds.POLICY).size > acknowledged
 
 
-def test_the_sync_is_seen_from_outside(tmp_path: Path) -> None:
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("not installed: strace (sudo apt install strace)")
+def test_the_sync_is_seen_from_outside(tmp_path: Path, program: Callable[[str], str]) -> None:
+    strace = program("strace")
     script = (
         "import os, sys\nfrom pathlib import Path\nfrom taihang.trust.ledger import Ledger\n"
         "from tests.trust.ledger import worlds\nledger = Ledger(Path(sys.argv[1]), worlds.LOG)\n"
