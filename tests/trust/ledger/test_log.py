@@ -85,6 +85,22 @@ def test_growth_over_a_full_file(tmp_path: Path) -> None:
     Ledger(tmp_path / "log", worlds.LOG).close()
 
 
+def test_many_small_appends_leave_no_heap_of_files(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "log", worlds.LOG) as ledger:
+        seen = []
+        for _ in range(20):
+            ledger.append(worlds.batch(ledger.size, 30))
+            seen.append(ledger.checkpoint())
+        for old in seen:  # what was proved under an older checkpoint can still be continued
+            size = checkpoint.parse(old, "test").head.size
+            path = ledger.consistency(size)
+            checkpoint.follows(checkpoint.parse(old, "test").head, checkpoint.parse(seen[-1], "test").head, path)
+    left = [p for p in (tmp_path / "log" / "tile" / "entries").rglob("*") if p.is_file()]
+    assert len(left) <= 2 + 256 // 30 + 1
+    for partial in ("0", "entries"):
+        assert not (tmp_path / "log" / "tile" / partial / "000.p").exists()
+
+
 def test_names_of_tiles() -> None:
     assert tiles.name(0, 0) == "tile/0/000"
     assert tiles.name(2, 1234067, 17) == "tile/2/x001/x234/067.p/17"

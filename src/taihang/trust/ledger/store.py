@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import stat
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -62,6 +63,11 @@ class Folder:
     def write(self, files: Mapping[str, bytes]) -> None:
         """See Store."""
         disk.write({self._path(name): data for name, data in files.items()})
+        for name in files:
+            # A full file starts with what its partial ones held, and readers look there next.
+            partial = self._path(name + ".p/1").parent if name != "checkpoint" and ".p/" not in name else None
+            if partial is not None and partial.is_dir():
+                shutil.rmtree(partial, ignore_errors=True)
 
     def where(self, name: str) -> str:
         """See Store."""
