@@ -15,6 +15,7 @@ RATE = 5.0  # frames a second at which a suspected span is looked at
 _AROUND_S = 0.4  # so that its beginning and end are seen
 _LONGEST_S = 10.0
 _ENDS_S = 2.5
+_SHORT_ENDS_S = 1.2
 _SHORTEST_GAP_S = 1.0
 
 
@@ -39,16 +40,20 @@ def plan(suspects: Sequence[Suspect], times: npt.NDArray[np.float64], looked: Se
     """At most `frames` new frames, the gravest and shortest spans first, each at `RATE` or not at all.
 
     `times` are the seconds of all frames by number; `looked` are known already. Of a span longer
-    than 10 s its two ends are looked at: they decide when it began and whether it ended.
+    than 10 s, or than the budget allows, its two ends are looked at: they decide when it began and
+    whether it ended.
     """
     known = set(looked)
     left_out = 0
     for suspect in sorted(suspects, key=lambda s: (-s.rank, s.end_s - s.start_s, s.start_s)):
-        wanted = _frames(suspect, times) - known
-        if len(wanted) > frames - (len(known) - len(set(looked))):
+        room = frames - (len(known) - len(set(looked)))
+        for ends_s in (_LONGEST_S, _ENDS_S, _SHORT_ENDS_S):
+            wanted = _frames(suspect, times, ends_s) - known
+            if len(wanted) <= room:
+                known |= wanted
+                break
+        else:
             left_out += 1
-            continue
-        known |= wanted
     return Plan(tuple(sorted(known - set(looked))), left_out)
 
 
@@ -98,10 +103,13 @@ def _shown(times: npt.NDArray[np.float64], at_s: float) -> int | None:
     return number if number >= 0 else None
 
 
-def _frames(suspect: Suspect, times: npt.NDArray[np.float64]) -> set[int]:
+def _frames(suspect: Suspect, times: npt.NDArray[np.float64], ends_s: float) -> set[int]:
+    """The frames at `RATE` of a span, or of its two ends of `ends_s` when it is longer than both."""
     start, end = suspect.start_s - _AROUND_S, suspect.end_s + _AROUND_S
-    short = end - start <= _LONGEST_S
-    pieces = [(start, end)] if short else [(start, start + _ENDS_S), (end - _ENDS_S, end)]
+    short = end - start <= (_LONGEST_S if ends_s == _LONGEST_S else 2 * ends_s)
+    if ends_s == _LONGEST_S:
+        ends_s = _ENDS_S
+    pieces = [(start, end)] if short else [(start, start + ends_s), (end - ends_s, end)]
     found: set[int] = set()
     for a, b in pieces:
         count = int(np.ceil((b - a) * RATE)) + 1
