@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import math
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ import hypothesis
 import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
+import pytest
 
-from taihang.data.quality import piles
+from taihang.core import errors
+from taihang.data.quality import assessment, piles, target
+from taihang.engines.sources import source
 from tests.data.quality import books
 
 KEYS = st.one_of(st.none(), st.integers(-3, 3))
@@ -100,3 +105,31 @@ def test_piles_give_the_same_in_any_parts_and_from_disk(keys: list[int], part: i
             pile.add(some, np.arange(start, start + len(some)))
         assert pile.repeated().tolist() == [n for n, key in enumerate(keys) if counts[key] > 1]
         pile.close()
+
+
+def test_a_disk_that_cannot_take_the_keys_is_a_failure_with_its_place(tmp_path: Path) -> None:
+    pile = piles.Pile(tmp_path / "gone", in_memory=8)
+    with pytest.raises(errors.Failure, match="gone"):
+        pile.add(np.arange(10, dtype=np.uint64), np.arange(10))
+
+
+def test_a_source_that_vanishes_midway_is_a_failure_and_never_a_pass(tmp_path: Path) -> None:
+    targets = books.targets(tmp_path, t=_table([(1, "a", 1.0)] * 50))
+    targets["t"] = target.Target("t", Vanishing(targets["t"].source))
+    with pytest.raises(errors.Failure, match="gone away"):
+        assessment.assess(books.book(RULES[0], RULES[3]), targets)
+
+
+class Vanishing(source.Source):
+    """The first rows of a source, then nothing more."""
+
+    def __init__(self, of: source.Source) -> None:
+        super().__init__()
+        self.of, self.columns, self.name = of, of.columns, of.name
+
+    def digest(self) -> tuple[str, int]:
+        return self.of.digest()
+
+    def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
+        yield from itertools.islice(self.of._scan(wanted, rows), 2)
+        raise OSError(5, "gone away")

@@ -16,7 +16,7 @@ from taihang.core import errors
 from taihang.data.quality import assessment, target
 from taihang.engines.sources import source as sourcing
 
-SAMPLE = 10
+SAMPLE = 5
 _GROUP_ROWS = 1 << 16
 _PLACE = (
     ("row", pa.int64()), ("part", pa.dictionary(pa.int32(), pa.string())), ("row_group", pa.int32()),
