@@ -27,9 +27,10 @@ class Flat:
         """The flat batch, or only the chosen flat columns that `data` has."""
         made, kept = [], []
         place = 0
+        present = set(data.schema.names)
         for column in data.columns:
             for values in _values(column, 0):
-                while self.sources[place] not in data.schema.names:
+                while self.sources[place] not in present:
                     place += 1
                 if chosen is None or self.names[place] in chosen:
                     wanted = self.types[place]
@@ -47,6 +48,8 @@ def _below(name: str, kind: pa.DataType, depth: int) -> Iterator[tuple[str, pa.D
 
 
 def _values(column: pa.Array, depth: int) -> Iterator[pa.Array]:
+    if pa.types.is_run_end_encoded(column.type):
+        column = pc.run_end_decode(column)
     yield column
     if pa.types.is_struct(column.type) and depth < _DEEPEST:
         for i in range(column.type.num_fields):

@@ -176,10 +176,12 @@ class _Run:
         needed = set(counted) | candidates.columns
         done = 0
         if needed and self.rows:
-            read = {self.flat.sources[self.flat.names.index(name)] for name in needed}
+            origins = dict(zip(self.flat.names, self.flat.sources, strict=True))
+            read = {origins[name] for name in needed}
             for chunk in _ahead(pool, self.source.chunks(sorted(read))):
                 batch = self.flat.batch(chunk.data, needed)
-                waiting = [pool.submit(one.update, batch.column(name), done) for name, one in counted.items()]
+                arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
+                waiting = [pool.submit(one.update, arrays[name], chunk.start) for name, one in counted.items()]
                 if candidates.columns:
                     candidates.update(batch)
                 for one in waiting:

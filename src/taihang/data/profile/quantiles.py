@@ -68,6 +68,7 @@ class Quantiles:
             return np.full(len(wanted), np.nan)
         values, weights = self._weighted()
         if self.exact:
-            return np.asarray(np.quantile(values, wanted))
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.asarray(np.quantile(values, wanted))
         ranks = np.cumsum(weights) - weights / 2
         return np.asarray(np.interp(wanted * weights.sum(), ranks, values))

@@ -49,7 +49,7 @@ class Tally:
         if values.null_count:
             values = values.drop_null()
         if self.kind == "nested":
-            if not pa.types.is_struct(values.type):
+            if _has_length(values.type):
                 self.lengths.update(pc.list_value_length(_listed(values)), None)
             return
         if self.kind in {"number", "time"}:
@@ -236,6 +236,11 @@ def _encoded(values: pa.Array) -> pa.DictionaryArray:
     if pa.types.is_time(values.type) or pa.types.is_duration(values.type):
         values = values.cast(pa.int64() if values.type.bit_width == 64 else pa.int32()).cast(pa.string())
     return values.dictionary_encode()
+
+
+def _has_length(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list, pa.types.is_list_view)
+    return pa.types.is_map(kind) or pa.types.is_large_list_view(kind) or any(test(kind) for test in tests)
 
 
 def _listed(values: pa.Array) -> pa.Array:

@@ -35,7 +35,7 @@ class Arrow(source.Source):
         return paths.digest(self.path)
 
     def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
-        places = [self.columns.index(column) for column in wanted]
+        places = self._places(wanted)
         schema = pa.schema([pa.field(c.name, c.type) for c in wanted])
         done = 0
         with self._open() as reader:

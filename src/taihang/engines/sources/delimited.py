@@ -75,7 +75,7 @@ class Delimited(source.Source):
             return
 
     def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
-        places = [self.columns.index(column) for column in wanted]
+        places = self._places(wanted)
         done = 0
         for columns, lines in self._texts(self.faults, rows):
             for piece, at in zip(columns, lines, strict=True):

@@ -70,7 +70,7 @@ class Excel(source.Source):
         return paths.digest(self.path)
 
     def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
-        places = [self.columns.index(column) for column in wanted]
+        places = self._places(wanted)
         for start in range(0, len(self._values), rows):
             piece = self._values[start : start + rows]
             lines = np.arange(start, start + len(piece)) + self._start + 2

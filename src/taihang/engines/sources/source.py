@@ -110,6 +110,11 @@ class Source(abc.ABC):
             raise errors.UserError("engines.sources:column", path=self.name, column=unknown[0], known=known)
         return tuple(c for c in self.columns if c.name in names)
 
+    def _places(self, wanted: tuple[Column, ...]) -> list[int]:
+        """Where these columns stand in the source."""
+        where = {column.name: place for place, column in enumerate(self.columns)}
+        return [where[column.name] for column in wanted]
+
     def _declare(self, names: Sequence[str], types: Sequence[pa.DataType]) -> None:
         """Set the columns, under unique names; a repeated name is a fault that loses nothing."""
         from_setting = limits.Limits.current().max_columns
