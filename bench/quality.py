@@ -70,7 +70,7 @@ def make(rows: int, path: Path) -> None:
           (hash(i, 14) % 900)::INT + 1 - 2000 * ({odd.format(15)})::INT AS qty,
           CASE WHEN {odd.format(16)} THEN 'lost' ELSE ['new', 'paid', 'sent', 'done'][(hash(i, 17) % 4 + 1)::INT] END
             AS status,
-          CASE WHEN {odd.format(18)} THEN 'XXX' ELSE 'CNY' END AS currency,
+          CASE WHEN {odd.format(18)} THEN 'ZZZ' ELSE 'CNY' END AS currency,
           CASE WHEN {odd.format(19)} THEN 'nobody' ELSE 'u' || i || '@mail.cn' END AS mail,
           '1' || (3 + hash(i, 20) % 7) || lpad((hash(i, 21) % 1000000000)::VARCHAR, 9, '0') AS phone,
           TIMESTAMP '2025-01-01' + INTERVAL (hash(i, 22) % 8000) HOUR AS created,
