@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import taihang
+from taihang.core import errors
 from taihang.use.video.scene import film, script, truth
 
 BOOK = """
@@ -73,3 +74,16 @@ def _noise() -> bytes:
     from taihang.engines.media import clips
 
     return clips.still(np.random.default_rng(0).integers(0, 255, (540, 960, 3), dtype=np.uint8), "png")
+
+
+def test_a_camera_that_is_called_fixed_but_walks_is_judged_as_worn(patrol: truth.Truth, tmp_path: Path) -> None:
+    report = taihang.inspect(patrol.video, out=tmp_path / "out").videos[0].report
+    reasons = {n.rule: n.reason.en for n in report.not_judged if n.subject == "rule"}
+    assert "the picture moves" in reasons["lone-worker"]
+    coverage = next(s for s in report.sections if s.kind == "coverage")
+    assert coverage.seen < 0.5 * coverage.total
+
+
+def test_zones_of_another_film_are_refused(patrol: truth.Truth, planted: truth.Truth, tmp_path: Path) -> None:
+    with pytest.raises(errors.UserError, match="drawn on another film"):
+        taihang.inspect(planted.video, zones=patrol.zones_file, out=tmp_path / "out")

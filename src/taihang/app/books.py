@@ -9,7 +9,8 @@ from typing import Literal
 from taihang.core import i18n
 from taihang.report import json as reporting
 from taihang.rules import rulebook
-from taihang.use.video import scope
+from taihang.use.video import scope, walk
+from taihang.use.video.observe import tables
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ def checked(path_or_name: str) -> Book:
     """One rulebook, read and checked. Raises errors.UserError for the first thing wrong with it."""
     book = rulebook.load(path_or_name)
     scope.read(book.scope, book.id)
+    if any(c.rule.table in tables.KEYS for c in book.rules):
+        walk.check(book)
     return Book(book.id, book.version, book.title, len(book.rules))
 
 

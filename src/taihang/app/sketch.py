@@ -44,7 +44,8 @@ def sketch(video: Path, out: Path, at_s: float = 0.0) -> list[Path]:
         "height": height,
         "time_s": round(shot.time_s, 3),
         "image": picture.name,
-        "yaml": f"{out.stem}.zones.yaml",
+        "yaml": f"{video.stem}.zones.yaml",
+        "video": probe.sha256,
         "kinds": {k: i18n.text(f"app:sketch.kinds.{k}") for k in zones.KINDS},
         **{k: i18n.text(f"app:sketch.{k}") for k in ("remove", "need_name", "other_name", "need_points")},
     }

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from taihang.core import scorecard
+from taihang.core import scorecard, words
 from taihang.engines import tables
 from taihang.rules import duration, judgement, rulebook, scan
 
@@ -15,7 +15,8 @@ def scores(book: rulebook.Rulebook, counts: Mapping[str, judgement.Counts]) -> s
     """Per dimension the compliance of rows and of observed time, then each rule's own share.
 
     A dimension's compliance is 1 - Σ wᵢ violatedᵢ / Σ wᵢ judgedᵢ over its judged rules, wᵢ the
-    rule's weight: rules that judged more count for more. Rules that were not judged stand as unknown.
+    rule's weight: rules that judged more count for more. Rules that were not judged stand as unknown;
+    rules of level info tell of events and take no part.
     """
     dimensions = dict.fromkeys(c.rule.dimension for c in book.rules)
     found: list[scorecard.Score] = []
@@ -40,10 +41,11 @@ def query(compiled: rulebook.Compiled) -> str:
 def _dimension(
     dimension: str, rules: Iterable[rulebook.Compiled], counts: Mapping[str, judgement.Counts]
 ) -> Iterable[scorecard.Score]:
-    judged = [(c, counts[c.rule.id]) for c in rules if c.rule.id in counts]
+    told = [c for c in rules if c.rule.level is not words.Level.info]
+    judged = [(c, counts[c.rule.id]) for c in told if c.rule.id in counts]
     timed = [(c, n) for c, n in judged if n.seconds_judged is not None]
     plain = [(c, n) for c, n in judged if n.seconds_judged is None]
-    if not judged:
+    if told and not judged:
         yield scorecard.Score(dimension=dimension, metric="compliance", value=None, standing="unknown")
     if plain:
         whole = sum(c.rule.weight * n.judged for c, n in plain)
@@ -68,7 +70,7 @@ def _rule(dimension: str, compiled: rulebook.Compiled, counts: judgement.Counts 
         return scorecard.Score(
             dimension=dimension, metric=metric, value=None, standing="unknown", query=query(compiled)
         )
-    passed = counts.findings == 0 if counts.insufficient == 0 or counts.findings else None
+    passed = _passed(compiled, counts)
     if counts.seconds_judged is not None:
         value = _share(counts.seconds_judged, counts.seconds_violated or 0)
         unit, sql = "share of seconds", _timed_query(compiled)
@@ -78,6 +80,20 @@ def _rule(dimension: str, compiled: rulebook.Compiled, counts: judgement.Counts 
         dimension=dimension, metric=metric, value=value, unit=unit, passed=passed, query=sql,
         standing="unknown" if value is None else "checked",
     )  # fmt: skip
+
+
+def _passed(compiled: rulebook.Compiled, counts: judgement.Counts) -> bool | None:
+    """False with a violation; True without one when all was judged; None when it stays open.
+
+    Time that nobody saw leaves a rule open, however clean the rest. A rule of level info tells of
+    events: there is nothing to pass.
+    """
+    if compiled.rule.level is words.Level.info:
+        return None
+    if counts.findings:
+        return False
+    unseen = counts.seconds_judged is not None and counts.unknown > 0
+    return None if counts.insufficient or unseen else True
 
 
 def _timed_query(compiled: rulebook.Compiled) -> str:

@@ -61,7 +61,7 @@ function undo() { draft.pop(); show(); }
 function save() {
   const lines = zones.map((z) =>
     `  - {name: ${JSON.stringify(z.name)}, kind: ${z.kind}, points: ${JSON.stringify(z.points)}}`);
-  const frame = `frame: {time_s: ${facts.time_s}, width: ${facts.width}, height: ${facts.height}, image: ${JSON.stringify(facts.image)}}`;
+  const frame = `frame: {time_s: ${facts.time_s}, width: ${facts.width}, height: ${facts.height}, image: ${JSON.stringify(facts.image)}, video: ${facts.video}}`;
   const text = ["taihang: zones/1", frame, "zones:", ...lines, ""].join("\n");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "application/yaml" }));

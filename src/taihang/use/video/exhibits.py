@@ -143,6 +143,9 @@ def _choose(source: Source, one: findings.Finding) -> list[int]:
     start, end = one.place.start_s or 0.0, one.place.end_s or source.duration_s
     at = source.seen.times
     inside = [int(i) for i in np.flatnonzero((at >= start - 1e-6) & (at <= end + 1e-6))]
+    if one.place.table != "camera":  # a black frame proves nothing but that it is black
+        stands = set(source.seen.coverage.frame[source.seen.coverage.observed].tolist())
+        inside = [i for i in inside if i in stands] or inside
     telling = [i for i in inside if _marks(source, one, int(source.seen.numbers[i]))[0]]
     candidates = telling or inside
     if candidates:

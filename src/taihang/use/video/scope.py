@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+import pyarrow as pa
 import pydantic
 
 from taihang.core import errors, i18n, words
 from taihang.use.video.zoning import zones as zoning
 
 Item = Literal["helmet", "vest", "self_rescuer"]
+_MOVES = 0.3  # share of the film: more than somebody knocking or turning a camera on a stand
 ITEMS: tuple[Item, ...] = ("helmet", "vest", "self_rescuer")
 
 
@@ -23,9 +25,13 @@ class Look(words.Word):
 
 
 class Scope(words.Word):
-    """`camera`: fixed on a stand, or worn. `labels`: per item, what a detector's label says."""
+    """`camera`: fixed on a stand, or worn. `labels`: per item, what a detector's label says.
+
+    `moves` is set by the walk, never by a book: a camera that is called fixed but moves is judged as worn.
+    """
 
     camera: Literal["fixed", "worn"] = "fixed"
+    moves: bool = False
     zones: str | None = None
     labels: dict[Item, dict[str, bool]] = {}
     looks: tuple[Look, ...] = pydantic.Field(default=(), max_length=50)
@@ -34,11 +40,26 @@ class Scope(words.Word):
 def read(raw: Mapping[str, Any], book: str) -> Scope:
     """The scope of a rulebook. Raises errors.UserError, naming the book and the field."""
     try:
-        return Scope.model_validate(dict(raw))
+        return Scope.model_validate({**raw, "moves": False})
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in ("scope", *first["loc"]))
         raise errors.UserError("use.video:scope", book=book, place=place, reason=first["msg"]) from None
+
+
+def against(scope: Scope, states: pa.Table) -> Scope:
+    """The scope as the picture bears it out: a camera called fixed that moves for long is judged as worn.
+
+    `states` has start_s, end_s and state and tiles the film.
+    """
+    if scope.camera == "worn" or not states.num_rows:
+        return scope
+    rows = states.to_pylist()
+    moving = sum(r["end_s"] - r["start_s"] for r in rows if r["state"] in ("walk", "turn", "go", "stop"))
+    whole = sum(r["end_s"] - r["start_s"] for r in rows)
+    if moving <= _MOVES * whole:
+        return scope
+    return scope.model_copy(update={"camera": "worn", "moves": True})
 
 
 def items(scope: Scope, classes: Sequence[str]) -> dict[Item, dict[str, bool]]:
@@ -55,7 +76,9 @@ def capabilities(
     `placed`: False when zones exist but were found again in no frame of a worn camera.
     """
     told = items(scope, classes)
-    found: dict[str, i18n.Text | None] = {"camera.fixed": None if scope.camera == "fixed" else _why("worn")}
+    found: dict[str, i18n.Text | None] = {
+        "camera.fixed": None if scope.camera == "fixed" else _why("moves" if scope.moves else "worn")
+    }
     for kind in zoning.KINDS:
         missing = zones is None or not zones.of_kind(kind)
         reason = _why("no_zone", kind=_kind(kind)) if missing else None if placed else _why("not_placed")

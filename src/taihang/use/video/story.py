@@ -107,7 +107,7 @@ def _facts(walked: walk.Walked) -> sections.Facts:
         fact("frames", probe.frames),
         fact("codec", f"{probe.codec} {probe.profile}".strip()),
         fact("container", probe.container),
-        fact("camera", _t(f"camera.{walked.scope.camera}")),
+        fact("camera", _t("camera.moves" if walked.scope.moves else f"camera.{walked.scope.camera}")),
         fact("telemetry", ", ".join(probe.telemetry) if probe.telemetry else _t("fact.none")),
         *(sections.Fact(label=_t("fact.warning"), value=w.both()) for w in probe.warnings),
     ]

@@ -7,6 +7,7 @@ looked at again → rules. Each stage is a table under the hash of all that deci
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import json
 import math
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from taihang.use.video.zoning import placing, zones
 
 _RESERVE = 0.25  # of the budget, for suspected spans, when the book has time terms
 _FLOOR_S = 30.0
+_LIBRARIES = ("av", "opencv-python-headless", "numpy", "duckdb")  # they decode, detect and judge
 _CODE = ("taihang.use.video", "taihang.engines.media")
 
 
@@ -136,13 +138,25 @@ def _allowed(request: Request, before: _Prefilter) -> tuple[float, int]:
     return max(request.budget, (allowed + 0.5) / count if allowed < count else 1.0), allowed
 
 
+def check(book: rulebook.Rulebook) -> None:
+    """Bind every rule to the tables of a walk before anything is decoded.
+
+    Raises errors.UserError for the first that cannot be judged: table, column, type, placeholder.
+    """
+    empty = {n: ruled.Table(tables.schema(n).empty_table(), tables.KEYS[n], asset="0" * 64) for n in tables.KEYS}
+    judge.check(book, empty, {need: None for c in book.rules for need in c.rule.needs})
+
+
 def _prefilter(request: Request) -> _Prefilter:
     path, progress = request.path, request.progress
     asked = scope.read(request.book.scope, request.book.id)
+    check(request.book)
     progress.update("use.video:stage.probe", 0, 1)
     probe = probing.probe(path)
     progress.update("use.video:stage.probe", 1, 1)
     drawn = request.zones.scaled(probe.width, probe.height) if request.zones else None
+    if drawn is not None:
+        placing.belongs(drawn, probe.sha256)
     store = stages.Stages(request.home / "stages" / probe.sha256[:16])
     key = _key(probe)
     packets = store.table("packets", key, lambda: packeting.packets(path))
@@ -150,6 +164,7 @@ def _prefilter(request: Request) -> _Prefilter:
         store.tables("signals", key, lambda: saliency.signals(path, packets, progress=progress).tables())
     )
     segments = store.table("segments", key, lambda: boundaries.segments(signals))
+    asked = scope.against(asked, signals.camera)
     moved = tables.schema("zone_motion").empty_table()
     if drawn is not None and asked.camera == "fixed":
         moved = store.table(
@@ -283,4 +298,5 @@ def _producers(request: Request) -> tuple[words.Producer, ...]:
         words.Producer(name="taihang", version=taihang.__version__, sha256=code),
         words.Producer(name=request.book.id, version=request.book.version, sha256=request.book.sha256),
         predict.producer(request.predictor),
+        *(words.Producer(name=n, version=importlib.metadata.version(n)) for n in _LIBRARIES),
     )

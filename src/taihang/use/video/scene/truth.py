@@ -236,7 +236,7 @@ def zones_text(record: Manifest) -> str:
     """The zones file of a video, as YAML."""
     plain = {
         "taihang": "zones/1",
-        "frame": record.frame.model_dump(),
+        "frame": {**record.frame.model_dump(), "video": record.sha256},
         "zones": [{"name": z.name, "kind": z.kind, "points": [list(p) for p in z.points]} for z in record.zones],
     }
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=None)

@@ -19,6 +19,15 @@ _SMALLEST_IN_VIEW = 0.3  # of a zone's area; with less in view, who stands in it
 _NUDGE = 0.02  # of the width: a fixed camera whose zones seem to move less has not been moved
 
 
+def belongs(drawn: zones.Zones, video: str) -> None:
+    """Refuse zones that were drawn on another film, unless their reference picture is beside them.
+
+    Raises errors.UserError.
+    """
+    if drawn.frame.video not in (None, video) and drawn.frame.image is None:
+        raise errors.UserError("use.video:zones.other", path=drawn.path)
+
+
 def reference(path: str | os.PathLike[str], packets: pa.Table, drawn: zones.Zones) -> npt.NDArray[np.uint8]:
     """The picture the zones were drawn on: the file beside them, else the video's frame at that time.
 
@@ -38,7 +47,9 @@ def _read(path: Path, drawn: zones.Zones) -> npt.NDArray[np.uint8]:
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
-        raise errors.UserError("use.video:zones.unreadable", path=path, reason=error.strerror) from None
+        raise errors.UserError(
+            "use.video:zones.no_picture", path=drawn.path, picture=path, reason=error.strerror
+        ) from None
     image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         raise errors.UserError("use.video:zones.form", path=drawn.path, reason=f"image: {path.name}")
@@ -56,9 +67,12 @@ def outlines(drawn: zones.Zones | None, looked: pa.Table, size: tuple[int, int],
     if drawn is None:
         return {}
     per_frame = looked["matrix"].to_pylist()
+    found = [[_matrix(one, i) for one in per_frame] for i in range(len(drawn.zones))]
+    # The picture of another place is found in no frame; then a fixed camera is no reason to trust it.
+    trusted = fixed and (drawn.frame.image is None or any(m is not None for zone in found for m in zone))
     return {
-        zone.name: [_placed(zone.array(), _matrix(found, i), size, fixed) for found in per_frame]
-        for i, zone in enumerate(drawn.zones)
+        zone.name: [_placed(zone.array(), matrix, size, trusted) for matrix in matrices]
+        for zone, matrices in zip(drawn.zones, found, strict=True)
     }
 
 

@@ -43,12 +43,13 @@ class Zone(words.Word):
 
 
 class Drawn(words.Word):
-    """The frame the zones were drawn on."""
+    """The frame the zones were drawn on; `video` is the SHA-256 of the film it is from."""
 
     time_s: float = pydantic.Field(default=0.0, ge=0)
     width: int = pydantic.Field(ge=1, le=100_000)
     height: int = pydantic.Field(ge=1, le=100_000)
     image: str | None = None
+    video: words.Sha256 | None = None
 
 
 class Zones(words.Word):
