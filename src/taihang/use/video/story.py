@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+import itertools
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -127,8 +130,8 @@ def _timeline(
         for row in walked.segments.to_pylist()
     ]
     camera = [
-        timeline.Span(start_s=row["start_s"], end_s=row["end_s"], label=_t(f"state.{row['state']}"))
-        for row in walked.signals.camera.to_pylist()
+        timeline.Span(start_s=start, end_s=end, label=_t(f"state.{state}"))
+        for state, start, end in _states(walked.signals.camera.to_pylist())
     ]
     again = set(walked.again)
     shown = walked.frames.filter(walked.frames["shown"])
@@ -148,6 +151,15 @@ def _timeline(
             timeline.Lane(label=_t("lane.unseen"), kind="unseen", spans=tuple(blank)),
         ),
     )
+
+
+def _states(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, float, float]]:
+    """Spans of one camera state, whatever signal each part rests on."""
+    found: list[tuple[str, float, float]] = []
+    for state, run in itertools.groupby(rows, key=operator.itemgetter("state")):
+        parts = list(run)
+        found.append((str(state), float(parts[0]["start_s"]), float(parts[-1]["end_s"])))
+    return found
 
 
 def _coverage(walked: walk.Walked, hidden: Sequence[unseen.Unseen]) -> sections.Coverage:
