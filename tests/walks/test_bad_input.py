@@ -52,6 +52,14 @@ def test_a_damaged_video_is_judged_as_far_as_it_goes_and_the_damage_is_said(name
     warned = [f for f in facts["items"] if f["label"]["en"] == "Note"]
     lost = [n for n in done.videos[0].report.not_judged if n.code == "unseen-gap"]
     assert warned or lost or done.videos[0].looked
+    assert bool(warned) == bool(done.videos[0].warnings)
+
+
+def test_a_film_that_breaks_off_is_called_so_on_the_terminal(tmp_path: Path) -> None:
+    shutil.copy(videos.get("truncated_front"), tmp_path / "cut.mp4")
+    done = _run("inspect", "cut.mp4", "--out", tmp_path / "out", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("note: ")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,10 @@ Path_ = str | os.PathLike[str]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inspected:
-    """One video's report, its page, and what it cost: seconds, frames in all, frames looked at."""
+    """One video's report, its page, and what it cost: seconds, frames in all, frames looked at.
+
+    `warnings`: what is wrong with the file, such as where it breaks off.
+    """
 
     report: document.Report
     page: Path
@@ -30,6 +33,7 @@ class Inspected:
     duration_s: float
     frames: int
     looked: int
+    warnings: tuple[i18n.Message, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ def _one(request: walk.Request, folder: Path, began: float) -> Inspected:
         duration_s=walked.signals.duration_s,
         frames=walked.packets.num_rows,
         looked=walked.frames.num_rows,
+        warnings=walked.probe.warnings,
     )
 
 

@@ -75,6 +75,8 @@ def summary(done: inspect.Inspection) -> None:
         report = one.report
         if report.synthetic:
             _line("app:summary.synthetic")
+        for warning in one.warnings:
+            _line("app:summary.warning", text=warning.in_())
         found = [f for f in report.findings if f.verdict == "violated"]
         doubtful = [f for f in report.findings if f.verdict == "insufficient"]
         _line("app:summary.found", video=report.asset.name, count=len(found))
