@@ -5,7 +5,6 @@ Each side is a process of its own, start-up included; CPU, wall and peak memory 
 Prints JSON. `--make ROWS FILE` and `--naive FILE` are the parts that run apart.
 """
 
-
 import argparse
 import json
 import os
