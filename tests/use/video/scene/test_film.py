@@ -52,7 +52,7 @@ def test_the_manifest_holds_script_seed_and_truth(short: scene.Truth) -> None:
 
 def test_the_zones_file_names_every_zone_inside_the_frame(short: scene.Truth) -> None:
     plain = yaml.safe_load(short.zones_file.read_text(encoding="utf-8"))
-    assert plain["frame"] == {"time_s": 0.0, "width": 480, "height": 270}
+    assert plain["frame"] == {"time_s": 0.0, "width": 480, "height": 270, "video": short.manifest.sha256}
     assert {zone["kind"] for zone in plain["zones"]} == {"restricted", "post", "area", "equipment"}
     points = np.array([point for zone in plain["zones"] for point in zone["points"]])
     assert points.min() >= 0
