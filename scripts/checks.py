@@ -28,6 +28,10 @@ TOOLS = {
     "/usr/bin/pdftoppm": "poppler-utils",
     "/usr/bin/strace": "strace",
     "/usr/lib/postgresql": "postgresql",
+    "/usr/bin/redis-server": "redis-server",
+    "/usr/sbin/mariadbd": "mariadb-server",
+    "/usr/bin/openssl": "openssl",
+    "/usr/bin/java": "default-jre-headless",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc": "fonts-noto-cjk",
 }
 

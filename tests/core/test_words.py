@@ -115,7 +115,7 @@ def test_equal_content_has_an_equal_id() -> None:
 
 def test_a_ticket_is_verified_only_after_it_was_resolved() -> None:
     assert [state for state, following in ticket.NEXT.items() if "verified" in following] == ["resolved"]
-    assert set(ticket.NEXT) == {"new", "acknowledged", "assigned", "resolved", "verified"}
+    assert set(ticket.NEXT) == {"new", "acknowledged", "assigned", "resolved", "verified", "closed"}
 
 
 def test_nobody_watching_stops_nothing() -> None:

@@ -2,7 +2,10 @@
 
 TaihangError
 ├── UserError       the caller's mistake           exit code 2
-│   └── MissingExtra    an optional part is not installed
+│   ├── MissingExtra    an optional part is not installed
+│   ├── Forbidden       the principal may not do this
+│   ├── NotFound        no such thing in this tenant
+│   └── Conflict        somebody else was quicker, or the state does not allow it
 ├── Failure         the machine's or our failure   exit code 3
 └── Cancelled       somebody asked to stop         exit code 130
 Transient           a mixin: the same call may succeed later
@@ -49,6 +52,18 @@ class MissingExtra(UserError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (MissingExtra, (self.message.values["extra"], self.message.values["purpose"]))
+
+
+class Forbidden(UserError):
+    """The principal may not do this."""
+
+
+class NotFound(UserError):
+    """No such thing in this tenant; another tenant's is answered alike."""
+
+
+class Conflict(UserError):
+    """The thing has changed meanwhile, or its state does not allow this."""
 
 
 class Failure(TaihangError):

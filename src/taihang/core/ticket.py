@@ -7,14 +7,15 @@ from typing import Literal
 
 from taihang.core import words
 
-State = Literal["new", "acknowledged", "assigned", "resolved", "verified"]
+State = Literal["new", "acknowledged", "assigned", "resolved", "verified", "closed"]
 NEXT: dict[State, tuple[State, ...]] = {
     "new": ("acknowledged", "assigned"),
     "acknowledged": ("assigned",),
     "assigned": ("resolved",),
     # `verified` is reached only by running the rule again; a regression sends it back.
     "resolved": ("verified", "assigned"),
-    "verified": ("assigned",),
+    "verified": ("closed", "assigned"),
+    "closed": ("assigned",),
 }
 
 
