@@ -1,0 +1,45 @@
+"""Verbs about tables: profile, assess."""
+
+# ruff: noqa: PLC0415, PLR0917 - verbs import late on purpose, and have as many options as they have
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from taihang.app.verbs.wording import Lang, Level, t
+
+app = typer.Typer()
+
+
+@app.command("profile", help=t("help.profile"))
+def _profile(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=t("help.tables"))],
+    out: Annotated[Path, typer.Option("--out", help=t("help.out"))],
+    baseline: Annotated[Path | None, typer.Option("--baseline", help=t("help.baseline"))] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import profile, terminal
+
+    with terminal.Progress() as progress:
+        done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress)
+    terminal.profiled(done)
+
+
+@app.command("assess", help=t("help.assess"))
+def _assess(
+    tables: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=t("help.tables"))],
+    out: Annotated[Path, typer.Option("--out", help=t("help.out"))],
+    rules: Annotated[str | None, typer.Option("--rules", help=t("help.assess_rules"))] = None,
+    as_of: Annotated[datetime.datetime | None, typer.Option("--as-of", help=t("help.as_of"))] = None,
+    fail_on: Annotated[Level | None, typer.Option("--fail-on", help=t("help.fail_on"))] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import assess, terminal
+
+    moment = as_of.replace(tzinfo=datetime.UTC) if as_of is not None else None
+    done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out)
+    terminal.assessed(done)
+    raise typer.Exit(done.exit_code)

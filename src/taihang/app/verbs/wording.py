@@ -1,0 +1,37 @@
+"""Wording: what all verbs share, which is their help texts and the options that mean the same everywhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from taihang.core import i18n
+
+
+def _language_first() -> None:
+    """Help texts are made when the verbs are declared: find --lang before anything else."""
+    words = sys.argv[1:]
+    for i, word in enumerate(words):
+        value = (
+            word[7:] if word.startswith("--lang=") else words[i + 1] if word == "--lang" and i + 1 < len(words) else ""
+        )
+        if value in i18n.LANGUAGES:
+            i18n.use(value)
+
+
+def t(key: str) -> str:
+    """A text of the command line in the current language."""
+    return i18n.text(f"app:{key}")
+
+
+def group(key: str) -> typer.Typer:
+    """A group of verbs below one word, such as `taihang ledger`, with its help."""
+    return typer.Typer(help=t(key), no_args_is_help=True, rich_markup_mode=None)
+
+
+_language_first()
+Lang = Annotated[i18n.Language | None, typer.Option("--lang", help=t("help.lang"))]
+AsJson = Annotated[bool, typer.Option("--json", help=t("help.json"))]
+Level = Literal["red", "orange", "yellow", "blue", "info"]
