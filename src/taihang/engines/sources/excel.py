@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from taihang.core import errors
-from taihang.engines.sources import limits, paths, source
+from taihang.engines.sources import limits, paths, source, texts
 
 try:
     import python_calamine
@@ -88,16 +88,8 @@ class Excel(source.Source):
             if not fits:
                 first, wrong = (row if first < 0 else first), wrong + 1
         if wrong:
-            self.faults.add(
-                "misfit",
-                part=self.sheet,
-                line=int(lines[first]),
-                rows=0,
-                column=column.name,
-                kind=str(column.type),
-                count=wrong,
-                value=str(values[first])[:60],
-            )
+            misfit = texts.Misfit(column.name, column.type, wrong, first, str(values[first])[:60])
+            texts.tell(self.faults, misfit, self.sheet, int(lines[first]))
         return pa.array(made, column.type)
 
 
