@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from taihang.core import errors
-from taihang.trust.ledger import disk, forged, tiles
+from taihang.engines.blobs import disk
+from taihang.trust.ledger import forged, tiles
 
 _HEAD = struct.Struct(">4sIQ16s")
 _MARK = b"THJ1"

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from taihang.core import errors
-from taihang.trust.ledger import disk, note
+from taihang.engines.blobs import disk
+from taihang.trust.ledger import note
 
 LOG = 0x01
 WITNESS = 0x04

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Self
 
 from taihang.core import errors
-from taihang.trust.ledger import checkpoint, disk, forged, journal, keys, merkle, note, proof, store, tiles
+from taihang.engines.blobs import disk
+from taihang.trust.ledger import checkpoint, forged, journal, keys, merkle, note, proof, store, tiles
 from taihang.trust.ledger import entry as entries
 
 _PUBLISH_AFTER = 1 << 16  # entries that wait at most; a checkpoint that is asked for publishes sooner

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 from taihang.core import errors
-from taihang.trust.ledger import disk, forged
+from taihang.engines.blobs import disk
+from taihang.trust.ledger import forged
 
 _NAME = re.compile(r"checkpoint|tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?")
 # 256 entries of 65,535 bytes with their lengths.

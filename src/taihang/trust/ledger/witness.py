@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from taihang.core import errors
-from taihang.trust.ledger import checkpoint, disk, forged, keys
+from taihang.engines.blobs import disk
+from taihang.trust.ledger import checkpoint, forged, keys
 
 
 class Witness:

@@ -1,4 +1,4 @@
-"""Disk: bytes that are there after a power cut, or an error in one line."""
+"""Disk: files that are there after a power cut, or an error in one line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write(files: Mapping[Path, bytes]) -> None:
     """
     folders = {path.parent for path in files}
     for folder in sorted(folders):
-        _made(folder)
+        made(folder)
     if len(files) < 3:
         for item in files.items():
             _write(item)
@@ -58,12 +58,12 @@ def sync(folder: Path) -> None:
             os.close(handle)
 
 
-def _made(folder: Path) -> None:
-    """The folder and those above it, their names durable."""
+def made(folder: Path) -> None:
+    """Make the folder and those above it, their names durable. Raises errors.Failure."""
     with spoken(folder):
         if folder.is_dir():
             return
-        _made(folder.parent)
+        made(folder.parent)
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
     sync(folder.parent)
