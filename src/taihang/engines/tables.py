@@ -71,6 +71,8 @@ class Engine:
         }
         try:
             self._database = duckdb.connect(":memory:", config=config)
+            # A text without a zone is read as the same moment on every machine.
+            self._database.execute("SET TimeZone = 'UTC'")
             self._database.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             raise _translated(error) from None

@@ -157,15 +157,14 @@ class Regex(_OneColumn):
 
 
 class Castable(_OneColumn):
-    """The text can be read as a type."""
+    """The text can be read as a type: whole numbers that fit, decimals, ISO 8601 days and times that exist."""
 
     kind: Literal["castable"]
     type: SqlType
     """The type."""
 
     def where(self) -> str:
-        missing = f"TRY_CAST({self._text} AS {self.type}) IS NULL"
-        return f"CASE WHEN {self._sql} IS NULL THEN NULL ELSE {missing} END"
+        return f"NOT regexp_full_match({self._text}, '{numbers.READABLE[self.type]}')"
 
 
 class Finite(_OneColumn):
