@@ -48,7 +48,7 @@ def test_a_taken_key_stays_as_it_was(store: opening.Store) -> None:
     now = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
     with store.begin() as conn:
         conn.execute(scope.insert(things, {"id": "1", "at": now}))
-        scope.insert_new(conn, things, [{"id": "1", "at": None}, {"id": "2", "at": None}])
+        assert scope.insert_new(conn, things, [{"id": "1", "at": None}, {"id": "2", "at": None}]) == 1
     with store.read() as conn:
         assert dict(conn.execute(scope.select(things, things.c.id, things.c.at)).all()) == {"1": now, "2": None}
 

@@ -35,7 +35,8 @@ class Scope:
         if not rows:
             return 0
         make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-        statement = make(table).on_conflict_do_nothing()
+        # Without the option the count of an INSERT is -1 on PostgreSQL.
+        statement = make(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
         return conn.execute(statement, [self._own(table, row) for row in rows]).rowcount
 
     def update(self, table: sa.Table) -> sa.Update:

@@ -1,0 +1,151 @@
+"""Recording: a report and its findings are stored with the version that they speak about, once."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from typing import Any
+
+import sqlalchemy as sa
+
+from taihang.catalog import registering, tables, text, words
+from taihang.core import errors, ids
+from taihang.core import finding as verdicts
+from taihang.core import words as core
+from taihang.engines.store import scope as scoping
+from taihang.report import document
+from taihang.report import json as written
+
+_BATCH = 1000
+NO_START = 1e300  # sorts behind every moment
+
+
+def record(
+    conn: sa.Connection,
+    scope: scoping.Scope,
+    report: document.Report,
+    version_id: str,
+    *,
+    kind: str,
+    job_id: str,
+    folder: str,
+    now: datetime.datetime,
+) -> tuple[words.Told, bool]:
+    """The stored report, and whether it is new.
+
+    One job makes one report of a kind on a version: recorded again, even with another text, the first
+    one stays. Without a job the text decides. Raises errors.NotFound, errors.UserError.
+    """
+    text.checked("kind", kind, 40, least=1)
+    text.checked("job_id", job_id, 100)
+    text.checked("folder", folder, 4000)
+    version = registering.version_of(conn, scope, version_id)
+    if report.asset.sha256 != version.asset.sha256:
+        raise errors.UserError("catalog:other_asset", id=version_id)
+    data = written.dump(report)
+    sha256 = ids.digest(data)
+    report_id = ids.content_id("report", [version_id, kind, job_id or sha256])
+    mark = conn.execute(scope.select(tables.versions, tables.versions.c.mark).where(tables.versions.c.id == version_id))
+    marked = mark.scalar_one()
+    body = json.loads(data)
+    found: list[dict[str, Any]] = body.pop("findings")
+    row = {
+        "id": report_id, "version_id": version_id, "asset_id": version.asset_id, "kind": kind, "job_id": job_id,
+        "sha256": sha256, "folder": folder, "made": report.created, "recorded": now,
+        "counts": text.dumped(counts(report)), "body": text.dumped(body), "mark": marked,
+    }  # fmt: skip
+    new = scope.insert_new(conn, tables.reports, [row]) == 1
+    if new:
+        shared = {"job_id": job_id, "recorded": now, "mark": marked}
+        scope.insert_new(conn, tables.scores, _scores(report, report_id))
+        for at in range(0, len(found), _BATCH):
+            some = list(zip(report.findings[at : at + _BATCH], found[at : at + _BATCH], strict=True))
+            rows = [_finding(one, plain, version, shared) for one, plain in some]
+            scope.insert_new(conn, tables.findings, rows)
+            links = [{"report_id": report_id, "finding_id": r["id"], "version_id": version_id} for r in rows]
+            scope.insert_new(conn, tables.told, links)
+    return report_of(conn, scope, report_id), new
+
+
+def counts(report: document.Report) -> dict[str, int]:
+    """Violations per level, and `insufficient`."""
+    made = dict.fromkeys((*(level.value for level in core.Level), "insufficient"), 0)
+    for found in report.findings:
+        made["insufficient" if found.verdict == "insufficient" else found.level.value] += 1
+    return made
+
+
+def likeness(found: verdicts.Finding) -> str:
+    """Equal for the same rule of the same rulebook on the same place, whatever the rulebook's version."""
+    place = json.loads(text.dumped(found.place.model_dump(mode="json")))
+    return ids.content_id("like", [found.rule.rulebook, found.rule.id, place])
+
+
+def report_of(conn: sa.Connection, scope: scoping.Scope, report_id: str) -> words.Told:
+    """A report by its id. Raises errors.NotFound."""
+    row = conn.execute(
+        scope.select(tables.reports, *(c for c in tables.reports.c if c.name != "body")).where(
+            tables.reports.c.id == report_id
+        )
+    ).one_or_none()
+    if row is None:
+        raise errors.NotFound("catalog:no_report", id=report_id)
+    return told(row)
+
+
+def told(row: sa.Row[Any]) -> words.Told:
+    """A row of reports as a word."""
+    names = set(words.Told.model_fields) - {"counts"}
+    return words.Told(counts=json.loads(row.counts), **{n: getattr(row, n) for n in names})
+
+
+def whole(conn: sa.Connection, scope: scoping.Scope, report_id: str) -> bytes:
+    """The report as the JSON that was recorded, findings in its order. Raises errors.NotFound."""
+    at = tables.reports.c
+    body = conn.execute(scope.select(tables.reports, at.body).where(at.id == report_id)).scalar_one_or_none()
+    if body is None:
+        raise errors.NotFound("catalog:no_report", id=report_id)
+    same = (tables.findings.c.id == tables.told.c.finding_id) & (
+        tables.findings.c.version_id == tables.told.c.version_id
+    )
+    rows = conn.execute(
+        scope.select(tables.told, tables.findings.c.id, tables.findings.c.body)
+        .join(tables.findings, same & scope.of(tables.findings))
+        .where(tables.told.c.report_id == report_id)
+    )
+    value = json.loads(body)
+    value["findings"] = [{"id": row.id, **json.loads(row.body)} for row in rows]
+    return written.dump(written.load(json.dumps(value).encode()))
+
+
+def _scores(report: document.Report, report_id: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "report_id": report_id, "position": i, "dimension": text.cleaned(score.dimension, 200),
+            "metric": text.cleaned(score.metric, 200), "value": _finite(score.value),
+            "threshold": _finite(score.threshold), "passed": score.passed, "standing": score.standing,
+        }
+        for i, score in enumerate(report.scorecard.scores)
+    ]  # fmt: skip
+
+
+def _finding(
+    found: verdicts.Finding,
+    plain: dict[str, Any],
+    version: words.Version,
+    shared: dict[str, Any],
+) -> dict[str, Any]:
+    start = _finite(found.place.start_s)
+    ident = plain.pop("id")
+    return {
+        "version_id": version.id, "id": ident, "asset_id": version.asset_id, "rule": found.rule.id,
+        "rulebook": text.cleaned(found.rule.rulebook, 200), "dimension": text.cleaned(found.rule.dimension, 200),
+        "verdict": found.verdict, "rank": found.level.rank, "start": NO_START if start is None else start,
+        "likeness": likeness(found), "state": "open", "revision": 1, "reason": "",
+        "reviewer": "", "reviewed": None, "body": text.dumped(plain), **shared,
+    }  # fmt: skip
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
