@@ -75,7 +75,10 @@ class Ledger:
         Threads that append at the same time share one sync. Raises errors.Failure (nothing of the
         batch is in the log then) and errors.UserError for an entry that is too long.
         """
-        encoded = [entry.encoded() for entry in batch]
+        return self.append_encoded([entry.encoded() for entry in batch])
+
+    def append_encoded(self, encoded: list[bytes]) -> list[Receipt]:
+        """Like `append`, for entries that are bytes already (see `Entry.encoded`)."""
         if sum(map(len, encoded)) + 2 * len(encoded) > journal.LARGEST_FRAME // 2:
             raise errors.UserError("trust:ledger.batch_size", most=journal.LARGEST_FRAME // 2)
         request = _Request(encoded, [merkle.leaf(data) for data in encoded])
@@ -150,6 +153,14 @@ class Ledger:
         """Append that a report was made (its file's hash and what else is said), and prove it."""
         made = entries.Entry.now("report", report_sha256, tenant=tenant, facts=facts)
         return self.prove(self.append([made])[0].index)
+
+    def leaf(self, index: int) -> bytes:
+        """Leaf hash of an acknowledged entry. Raises errors.UserError when there is no such entry."""
+        with self._write_lock:
+            if not 0 <= index < self.size:
+                raise errors.UserError("trust:ledger.no_entry", index=index, size=self.size)
+            place = index - self._edge.size
+            return self._hashes[place] if place >= 0 else self._reader.node(0, index)
 
     def read(self, start: int = 0, end: int | None = None) -> Iterator[entries.Entry]:
         """The published and waiting entries [start, end) in order."""
