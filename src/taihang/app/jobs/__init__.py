@@ -1,0 +1,1 @@
+"""Jobs: every long verb as durable work that outlives the process which runs it."""

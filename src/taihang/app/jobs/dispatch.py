@@ -1,0 +1,121 @@
+"""Dispatch: the durable queue that jobs wait in. DBOS does it, and nobody else imports it.
+
+DBOS keeps the queue beside our tables (SQLite: in the same file; PostgreSQL: in the schema `dbos` of
+the same database), claims a job for one worker only, and holds the limits per kind and tenant. What it
+hands over is a job's id: whether there is anything to do is decided by the job's own row.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+import dbos
+import sqlalchemy as sa
+
+from taihang.app.jobs import kinds
+from taihang.engines.store import opening
+
+# Which workflows a process can run is told by the workflow's shape, not by the release: `_run` has no
+# recorded steps, so any release goes on with any other's job. Raise it only if that changes.
+VERSION = "taihang-jobs-1"
+_NAME = "taihang"
+_WORKFLOW = "taihang.job"
+_PREFIX = "taihang."
+_POLL_S = 0.5
+_most_claims: int | None = None  # our rows count how often a job was tried; DBOS's dead letters would hide it
+
+Run = Callable[[str, str, int], None]
+
+
+def prepare(store: opening.Store) -> None:
+    """Make or upgrade the queue's tables; several processes may do so at once."""
+    dbos.DBOS.migrate(_url(store))
+
+
+class Queue:
+    """Puts jobs into the queue, from any process."""
+
+    def __init__(self, store: opening.Store) -> None:
+        self._client = dbos.DBOSClient(
+            system_database_engine=store.engine,
+            serializer=dbos.DBOSPortableJSONSerializer(),
+            application_name=_NAME,
+            lazy=True,
+            retry_connection_errors=False,
+        )
+
+    def put(self, conn: sa.Connection, tenant: str, job: str, round_: int, kind: str) -> None:
+        """Queue a job in the caller's transaction: it is there if and only if that is committed."""
+        options: dbos.EnqueueOptions = {
+            "workflow_name": _WORKFLOW,
+            "queue_name": _PREFIX + kind,
+            "workflow_id": f"{job}.{round_}",
+            "app_version": VERSION,
+            "queue_partition_key": tenant,
+        }
+        self._client.enqueue_in_transaction(conn, options, tenant, job, round_)
+
+
+class Worker:
+    """Takes jobs out of the queue in this process and hands each to `run` in a thread of its own.
+
+    One a process: DBOS is a process-wide thing.
+    """
+
+    def __init__(self, url: str, name: str, run: Run, slots: int) -> None:
+        self._store = opening.open_store(url)
+        self._name = name
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
+        # Its own SQLite engine reads the number of running jobs outside the transaction that claims one:
+        # two workers could both see a free slot. Ours begins every transaction with the write lock.
+        self._dbos = dbos.DBOS(
+            config={
+                "name": _NAME,
+                "system_database_engine": self._store.engine,
+                "serializer": dbos.DBOSPortableJSONSerializer(),
+                "application_version": VERSION,
+                "executor_id": name,
+                "run_migrations": False,
+                "use_listen_notify": False,
+                "log_level": "CRITICAL",
+                "scheduler_polling_interval_sec": 3600.0,
+            }
+        )
+
+        @dbos.DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=_most_claims)
+        def _run(tenant: str, job: str, round_: int) -> None:
+            run(tenant, job, round_)
+
+        self._slots = slots
+
+    def start(self, names: Iterable[str]) -> None:
+        """Begin to take jobs of these kinds."""
+        chosen = [kinds.get(name) for name in names]
+        dbos.DBOS.listen_queues([_PREFIX + kind.name for kind in chosen])
+        dbos.DBOS.launch()
+        for kind in chosen:
+            dbos.DBOS.register_queue(
+                _PREFIX + kind.name,
+                global_concurrency=kind.running,
+                partition_concurrency=min(kind.running, kind.running_of_tenant),
+                worker_concurrency=min(self._slots, kind.running),
+                polling_interval_sec=_POLL_S,
+                on_conflict="always_update",
+            )
+
+    def requeue(self, dead: str) -> int:
+        """Give back what a dead worker held, and with it its places among the running; says how many."""
+        database = self._dbos._sys_db
+        held = dbos.DBOS.list_workflows(status="PENDING", executor_id=dead, load_input=False, load_output=False)
+        return sum(database.reenqueue_for_recovery(one.workflow_id, [dead], _PREFIX + "lost") for one in held)
+
+    def stop(self) -> None:
+        """Take no more jobs; what runs is the caller's to stop first."""
+        for event in self._dbos.background_thread_stop_events:
+            event.set()
+
+
+def _url(store: opening.Store) -> str:
+    url = store.engine.url
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)

@@ -1,0 +1,118 @@
+"""Verbs: inspect, profile and assess as jobs. Their parameters are those of the functions, without `out`."""
+
+# ruff: noqa: PLC0415 - the service reads the parameters' models; only a job's own process needs the engines
+from __future__ import annotations
+
+import datetime
+
+import pydantic
+
+from taihang.app.jobs import kinds
+from taihang.core import i18n, words
+
+
+class Parameters(pydantic.BaseModel):
+    """Base of parameters: nothing unknown is accepted."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", str_max_length=4096)
+
+
+class Inspect(Parameters):
+    """See `taihang.app.inspect.inspect`."""
+
+    videos: tuple[str, ...] = pydantic.Field(min_length=1, max_length=1000)
+    rules: str | None = None
+    zones: str | None = None
+    detector: str = "builtin"
+    budget: str | float = "2%"
+    lang: i18n.Language | None = None
+    fail_on: words.Level | None = None
+
+
+class Profile(Parameters):
+    """See `taihang.app.profile.profile`."""
+
+    sources: tuple[str, ...] = pydantic.Field(min_length=1, max_length=1000)
+    baseline: str | None = None
+    lang: i18n.Language | None = None
+
+
+class Assess(Parameters):
+    """See `taihang.app.assess.assess`."""
+
+    sources: tuple[str, ...] = pydantic.Field(min_length=1, max_length=1000)
+    rules: str | None = None
+    lang: i18n.Language | None = None
+    fail_on: words.Level | None = None
+    as_of: datetime.datetime | None = None
+
+
+@kinds.kind("inspect", parameters=Inspect, paths=("videos", "zones"))
+def _inspect(given: Inspect, context: kinds.Context) -> kinds.Result:
+    from taihang.app import inspect
+
+    done = inspect.inspect(
+        *given.videos,
+        rules=given.rules,
+        zones=given.zones,
+        detector=given.detector,
+        budget=given.budget,
+        lang=given.lang,
+        fail_on=given.fail_on,
+        out=context.folder,
+        progress=context.progress,
+    )
+    reports = [one.report for one in done.videos]
+    return kinds.Result(
+        inputs=tuple(report.asset.sha256 for report in reports),
+        versions=_versions(*(report.produced_by for report in reports)),
+        summary={
+            "exit_code": done.exit_code,
+            "findings": sum(len(report.findings) for report in reports),
+            "assets": [report.asset.name for report in reports],
+        },
+    )
+
+
+@kinds.kind("profile", parameters=Profile, paths=("sources", "baseline"))
+def _profile(given: Profile, context: kinds.Context) -> kinds.Result:
+    from taihang.app import profile
+
+    done = profile.profile(
+        *given.sources, baseline=given.baseline, lang=given.lang, out=context.folder, progress=context.progress
+    )
+    return kinds.Result(
+        inputs=tuple(one.profile.asset.sha256 for one in done),
+        summary={
+            "rows": sum(one.profile.rows for one in done),
+            "assets": [one.profile.asset.name for one in done],
+            "suggested": sum(one.suggested for one in done),
+        },
+    )
+
+
+@kinds.kind("assess", parameters=Assess, paths=("sources",))
+def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
+    from taihang.app import assess
+
+    done = assess.assess(
+        *given.sources,
+        rules=given.rules,
+        lang=given.lang,
+        fail_on=given.fail_on,
+        as_of=given.as_of,
+        out=context.folder,
+    )
+    return kinds.Result(
+        inputs=(done.report.asset.sha256,),
+        versions=_versions(done.report.produced_by),
+        summary={
+            "exit_code": done.exit_code,
+            "findings": len(done.report.findings),
+            "assets": [done.report.asset.name],
+        },
+    )
+
+
+def _versions(*groups: tuple[words.Producer, ...]) -> dict[str, str]:
+    return {one.name: one.version for group in groups for one in group}
