@@ -37,9 +37,9 @@ def test_the_same_content_is_the_same_version(mine: catalogue.Catalogue) -> None
 
 
 def test_the_tenant_of_the_principal_counts(mine: catalogue.Catalogue, theirs: catalogue.Catalogue) -> None:
-    claimed = samples.thing().model_copy(update={"tenant": "theirs"})
+    claimed = samples.thing().model_copy(update={"tenant": theirs.scope.tenant})
     version = mine.register(claimed)
-    assert version.asset.tenant == "mine"
+    assert version.asset.tenant == mine.scope.tenant
     assert theirs.search().items == ()
     for read in (theirs.version, theirs.asset, theirs.report):
         with pytest.raises(errors.NotFound):

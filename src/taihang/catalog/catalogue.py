@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Sequence
 
-from taihang.catalog import cursor, finding_list, recording, registering, search, tables, words
+from taihang.catalog import cursor, finding_list, recording, registering, reviewing, search, tables, trends, words
 from taihang.core import asset as assets
 from taihang.core import principal as principals
 from taihang.engines.store import opening
@@ -220,3 +220,35 @@ class Catalogue:
         """How many findings `where` lets through, per level."""
         with self.store.read() as conn:
             return finding_list.counted(conn, self.scope, where)
+
+    def review(
+        self, version_id: str, finding_id: str, state: words.State, *, reason: str, revision: int | None = None
+    ) -> words.Found:
+        """Accept or reject a finding, or open it again, with a reason; the decision goes to the ledger too.
+
+        With `revision`, only if nobody reviewed it since: errors.Conflict otherwise.
+        """
+        by, now = self.principal.name, self._now()
+        return self.store.run(
+            lambda conn: reviewing.review(
+                conn, self.scope, version_id, finding_id, state, reason=reason, by=by, revision=revision, now=now
+            )
+        )
+
+    def reviews(self, version_id: str, finding_id: str) -> tuple[words.Review, ...]:
+        """Every decision about a finding, the first one first. Raises errors.NotFound."""
+        with self.store.read() as conn:
+            return reviewing.history(conn, self.scope, version_id, finding_id)
+
+    def trend(self, asset_id: str, *, kind: str, limit: int = 50) -> tuple[trends.Point, ...]:
+        """Scores per dimension and counts per level of the last versions, by their last report of a kind."""
+        with self.store.read() as conn:
+            return trends.trend(conn, self.scope, asset_id, kind, cursor.limited(limit))
+
+    def compare(self, before: str, after: str, *, kind: str, limit: int = 50) -> trends.Comparison:
+        """Findings that are new, fixed, still there, or not judged again, between two versions of one asset.
+
+        Raises errors.NotFound, errors.UserError when one of them has no report of the kind.
+        """
+        with self.store.read() as conn:
+            return trends.compare(conn, self.scope, before, after, kind=kind, limit=cursor.limited(limit))

@@ -136,7 +136,7 @@ def _told(scope: scoping.Scope, where: words.Filter) -> list[sa.ColumnElement[bo
 
 
 def _shown() -> list[sa.Column[Any]]:
-    return [c for c in _AT if c.name not in {"tenant", "likeness", "start", "mark"}] + [_AT.start]
+    return [c for c in _AT if c.name not in {"tenant", "likeness", "start", "finish", "mark"}] + [_AT.start]
 
 
 def _asked(where: words.Filter, order: str) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from taihang.core import words as core
 from taihang.engines.store import scope as scoping
 from taihang.report import document
 from taihang.report import json as written
+from taihang.trust.ledger import entry as entries
+from taihang.trust.ledger import outbox
 
 _BATCH = 1000
 NO_START = 1e300  # sorts behind every moment
@@ -65,7 +67,13 @@ def record(
             scope.insert_new(conn, tables.findings, rows)
             links = [{"report_id": report_id, "finding_id": r["id"], "version_id": version_id} for r in rows]
             scope.insert_new(conn, tables.told, links)
+        _decided(conn, scope.tenant, row, counts(report))
     return report_of(conn, scope, report_id), new
+
+
+def _decided(conn: sa.Connection, tenant: str, row: dict[str, Any], levels: dict[str, int]) -> None:
+    facts = {"report": row["id"], "version": row["version_id"], "verb": row["kind"], **levels}
+    outbox.put(conn, tenant, entries.Entry.now("report", row["sha256"], facts=facts))
 
 
 def counts(report: document.Report) -> dict[str, int]:
@@ -136,12 +144,13 @@ def _finding(
     version: words.Version,
     shared: dict[str, Any],
 ) -> dict[str, Any]:
-    start = _finite(found.place.start_s)
+    start, end = _finite(found.place.start_s), _finite(found.place.end_s)
+    start = NO_START if start is None else start
     ident = plain.pop("id")
     return {
         "version_id": version.id, "id": ident, "asset_id": version.asset_id, "rule": found.rule.id,
         "rulebook": text.cleaned(found.rule.rulebook, 200), "dimension": text.cleaned(found.rule.dimension, 200),
-        "verdict": found.verdict, "rank": found.level.rank, "start": NO_START if start is None else start,
+        "verdict": found.verdict, "rank": found.level.rank, "start": start, "finish": start if end is None else end,
         "likeness": likeness(found), "state": "open", "revision": 1, "reason": "",
         "reviewer": "", "reviewed": None, "body": text.dumped(plain), **shared,
     }  # fmt: skip

@@ -114,6 +114,7 @@ findings = schema.tenanted(
     sa.Column("verdict", sa.String(20), nullable=False),
     sa.Column("rank", sa.SmallInteger, nullable=False),
     sa.Column("start", sa.Double, nullable=False),
+    sa.Column("finish", sa.Double, nullable=False),
     # Equal for the same rule on the same place whatever the rulebook's version: what a comparison goes by.
     sa.Column("likeness", sa.String(80), nullable=False),
     sa.Column("recorded", schema.Utc, nullable=False),
@@ -131,6 +132,7 @@ findings = schema.tenanted(
     sa.Index("ix_catalog_findings_by_asset", "tenant", "asset_id", "rank", "recorded", "version_id", "id"),
     sa.Index("ix_catalog_findings_by_version", "tenant", "version_id", "rank", "recorded", "id"),
     sa.Index("ix_catalog_findings_by_start", "tenant", "version_id", "start", "id"),
+    sa.Index("ix_catalog_findings_by_likeness", "tenant", "version_id", "likeness"),
     sa.Index("ix_catalog_findings_by_state", "tenant", "state", "rank", "recorded", "version_id", "id"),
 )
 
@@ -152,5 +154,7 @@ reviews = schema.tenanted(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("reviewer", sa.String(200), nullable=False),
     sa.Column("at", schema.Utc, nullable=False),
+    # What opens the ledger's commitments to reviewer and reason; gone with the row.
+    sa.Column("salts", sa.Text, nullable=False),
     sa.Column("mark", _HASH, nullable=False),
 )
