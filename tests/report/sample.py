@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from taihang.core import asset, evidence, finding, i18n, rule, scorecard, words
-from taihang.report import document, sections, timeline
+from taihang.report import charts, document, sections, timeline
 
 WIDTH, HEIGHT = 960, 540
 DURATION_S = 3421.0
@@ -401,4 +401,38 @@ def table(finding_id: str) -> sections.Table:
         rows=((133.4, "A", 1), (133.9, "A", 2), (134.4, "A", None)),
         total=16,
         finding=finding_id,
+    )
+
+
+def board() -> tuple[sections.Section, ...]:
+    """One chart of each kind, with an unknown dimension and a run that lacks a number."""
+    at = [datetime.datetime(2026, 11, day, 8, 0, tzinfo=datetime.UTC) for day in (1, 8, 15, 21)]
+    names = [
+        both("完整性", "completeness"), both("唯一性", "uniqueness"), both("有效性", "validity"),
+        both("准确性", "accuracy"), both("一致性", "consistency"), both("时效性", "timeliness"),
+    ]  # fmt: skip
+    values = (0.993, 0.9999, 0.87, None, 0.95, 1.0)
+    dials = tuple(charts.Dial(label=n, value=v) for n, v in zip(names, values, strict=True))
+    lines = tuple(
+        charts.Line(
+            label=name,
+            points=tuple(
+                charts.Point(at=day, value=None if value is None else max(0.0, value - 0.02 * (3 - n)))
+                for n, day in enumerate(at)
+            ),
+        )
+        for name, value in zip(names, values, strict=True)
+    )
+    blocks = tuple(both(f"第 {n * 1000}–{n * 1000 + 999} 行", f"{n * 1000}–{n * 1000 + 999}") for n in range(12))
+    cells = tuple(tuple(charts.Cell(bad=(n * m * 7) % 90, total=1000) for m in range(12)) for n in range(3))
+    return (
+        charts.Dials(title=both("健康概览", "Health"), dials=dials[:3], note=both("按行计", "by rows")),
+        charts.Radar(title=both("维度雷达", "Dimensions"), dials=dials),
+        charts.Trend(title=both("历次评估", "Earlier runs"), lines=lines),
+        charts.Heat(
+            title=both("问题分布", "Where the bad rows are"),
+            rows=(both("姓名", "name"), both("年龄", "age"), both("<b>手机", "<b>mobile")),
+            columns=blocks,
+            cells=cells,
+        ),
     )

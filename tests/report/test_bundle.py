@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_one_is_the_callers_mistake(tmp_path: Path, made
         with pytest.raises(errors.UserError):
             bundle.write(report, out, "en", files)
     with pytest.raises(errors.UserError, match="known formats are html, json, docx"):
-        bundle.write(report, tmp_path, "en", files, formats=["pdf"])
+        bundle.write(report, tmp_path, "en", files, formats=["rtf"])
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
 
 

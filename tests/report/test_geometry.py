@@ -23,7 +23,7 @@ def test_a_span_stands_at_its_share_of_the_width() -> None:
     drawn = geometry.draw(chart(lane("state", timeline.Span(start_s=900, end_s=1800, label=LABEL))), "en", {})
     (bar,) = drawn.rows[0].bars
     assert (bar.x, bar.width, bar.text) == (25, 25, "label")
-    assert "15:00.0–30:00.0 label" in bar.title
+    assert "0:15:00.0–0:30:00.0 label" in bar.title
 
 
 def test_a_span_beyond_the_end_is_cut_there() -> None:
@@ -73,7 +73,7 @@ def test_the_axis_has_few_labels_in_order_and_ends_at_the_end(duration_s: float)
 
 def test_an_hour_is_labelled_in_minutes() -> None:
     labels = [label for _, label, _ in geometry.draw(chart(duration_s=3600), "en", {}).ticks]
-    assert labels == ["0:00", "10:00", "20:00", "30:00", "40:00", "50:00", "1:00:00"]
+    assert labels == [f"0:{n}0:00" for n in range(6)] + ["1:00:00"]
 
 
 def test_lane_of_findings_says_when_evidence_is_insufficient() -> None:

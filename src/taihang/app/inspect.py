@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +66,7 @@ def inspect(
     lang: i18n.Language | None = None,
     fail_on: words.Level | Literal["red", "orange", "yellow", "blue", "info"] | None = None,
     out: Path_,
+    formats: Sequence[str] = bundle.DEFAULT,
     progress: job.Progress | None = None,
 ) -> Inspection:
     """Find key events, judge them by a rulebook, and write a report with evidence to the folder `out`.
@@ -80,6 +82,7 @@ def inspect(
         raise errors.UserError("app:no_video")
     if lang is not None:
         i18n.use(lang)
+    bundle.known(formats)
     asked = share(budget)
     floor = words.Level(fail_on) if fail_on is not None else None
     book = rulebook.load(rules if rules is not None else DEFAULT_RULES)
@@ -98,17 +101,17 @@ def inspect(
             zones=_zones(path, zones),
             progress=progress or job.Silent(),
         )
-        done.append(_one(request, folder, began))
+        done.append(_one(request, folder, began, formats))
     failed = floor is not None and any(
         f.verdict == "violated" and f.level.reaches(floor) for one in done for f in one.report.findings
     )
     return Inspection(tuple(done), 1 if failed else 0)
 
 
-def _one(request: walk.Request, folder: Path, began: float) -> Inspected:
+def _one(request: walk.Request, folder: Path, began: float, formats: Sequence[str]) -> Inspected:
     walked = walk.walk(request)
     report, files = story.tell(walked)
-    paths = bundle.write(report, folder, i18n.current(), files)
+    paths = bundle.write(report, folder, i18n.current(), files, formats)
     return Inspected(
         report=report,
         page=paths.html or paths.folder,

@@ -14,6 +14,7 @@ import rich.progress
 import rich.text
 
 from taihang.core import i18n, words
+from taihang.report import plain
 
 if TYPE_CHECKING:
     from taihang.app import assess, inspect
@@ -77,13 +78,17 @@ def summary(done: inspect.Inspection) -> None:
             _line("app:summary.synthetic")
         for warning in one.warnings:
             _line("app:summary.warning", text=warning.in_())
-        found = [f for f in report.findings if f.verdict == "violated"]
+        told = [f for f in report.findings if f.verdict == "violated"]
+        found = [f for f in told if f.level is not words.Level.info]
+        events = [f for f in told if f.level is words.Level.info]
         doubtful = [f for f in report.findings if f.verdict == "insufficient"]
         _line("app:summary.found", video=report.asset.name, count=len(found))
         for level in words.Level:
             for title, times in _grouped([f for f in found if f.level is level]):
                 mark = i18n.text(f"core:level.{level.value}")
                 _line("app:summary.finding", level=mark, title=title, count=len(times), times=_times(times))
+        for title, times in _grouped(events):
+            _line("app:summary.event", title=title, count=len(times), times=_times(times))
         if doubtful:
             titles = "; ".join(sorted({f.rule.title.in_() for f in doubtful}))
             _line("app:summary.insufficient", count=len(doubtful), titles=titles)
@@ -123,7 +128,7 @@ def _grouped(found: Iterable[object]) -> list[tuple[str, list[float]]]:
 
 
 def _times(times: list[float]) -> str:
-    shown = ", ".join(f"{int(t // 60)}:{t % 60:04.1f}" for t in times[:5])
+    shown = ", ".join(plain.clock(t) for t in times[:5])
     return shown + (" …" if len(times) > 5 else "")
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from taihang.core import errors, i18n, ids
-from taihang.report import attachments, document, docx, html, json
+from taihang.report import attachments, document, docx, html, json, markdown, pdf, xlsx
 
-Format = Literal["html", "json", "docx"]
+Format = Literal["html", "json", "docx", "pdf", "xlsx", "md"]
+DEFAULT: tuple[Format, ...] = ("html", "json", "docx")
 SUMS = "SHA256SUMS"
-_NAMES = (html.NAME, json.NAME, docx.NAME, SUMS)
+_NAMES = (html.NAME, json.NAME, docx.NAME, pdf.NAME, xlsx.NAME, markdown.NAME, SUMS)
 _WORK, _NEW, _OLD = ".report-writing", "new", "old"
 _CALLERS_MISTAKE = (
     errno.EACCES,
@@ -39,6 +40,9 @@ class Paths:
     html: Path | None = None
     json: Path | None = None
     docx: Path | None = None
+    pdf: Path | None = None
+    xlsx: Path | None = None
+    md: Path | None = None
     evidence: Path | None = None
 
 
@@ -47,7 +51,7 @@ def write(
     out_dir: Path,
     language: i18n.Language,
     files: Mapping[str, bytes | Path],
-    formats: Sequence[str] = get_args(Format),
+    formats: Sequence[str] = DEFAULT,
 ) -> Paths:
     """Write the report and its files into `out_dir`, and their SHA-256 into `SHA256SUMS`.
 
@@ -56,9 +60,7 @@ def write(
     Raises errors.UserError for a folder that cannot be used and for an unknown format,
     errors.Failure for a full disk or a file that is missing or was changed.
     """
-    unknown = [name for name in formats if name not in get_args(Format)]
-    if unknown:
-        raise errors.UserError("report:unknown_format", name=unknown[0], known=", ".join(get_args(Format)))
+    known(formats)
     held = attachments.Attachments(files)
     attachments.check(report, held)
     usable(out_dir)
@@ -80,8 +82,28 @@ def write(
         html=out_dir / html.NAME if "html" in formats else None,
         json=out_dir / json.NAME if "json" in formats else None,
         docx=out_dir / docx.NAME if "docx" in formats else None,
+        pdf=out_dir / pdf.NAME if "pdf" in formats else None,
+        xlsx=out_dir / xlsx.NAME if "xlsx" in formats else None,
+        md=out_dir / markdown.NAME if "md" in formats else None,
         evidence=out_dir / attachments.FOLDER if files else None,
     )
+
+
+def known(formats: Sequence[str]) -> tuple[str, ...]:
+    """The formats, each once. Raises errors.UserError for an unknown one, errors.MissingExtra for one not installed."""
+    unknown = [name for name in formats if name not in get_args(Format)]
+    if unknown:
+        raise errors.UserError("report:unknown_format", name=unknown[0], known=", ".join(get_args(Format)))
+    if "pdf" in formats:
+        pdf.engine()
+    if "xlsx" in formats:
+        xlsx.engine()
+    return tuple(dict.fromkeys(formats))
+
+
+def asked(text: str) -> tuple[str, ...]:
+    """Formats from a text such as `pdf,xlsx`; the page and the JSON are always among them. Raises as `known` does."""
+    return known(["html", "json", *(name for part in text.split(",") if (name := part.strip()))])
 
 
 def usable(out_dir: Path) -> None:
@@ -116,6 +138,9 @@ def _fill(
         "html": lambda: html.write(report, folder, language, files),
         "json": lambda: json.write(report, folder),
         "docx": lambda: docx.write(report, folder, language, files),
+        "pdf": lambda: pdf.write(report, folder, language, files),
+        "xlsx": lambda: xlsx.write(report, folder, language, files),
+        "md": lambda: markdown.write(report, folder, language, files),
     }
     files.save(folder)
     for name in dict.fromkeys(formats):

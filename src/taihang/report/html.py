@@ -14,13 +14,27 @@ import markupsafe
 
 from taihang.core import errors, i18n
 from taihang.core import evidence as proof
-from taihang.report import attachments, document, embed, geometry, phrases, plain, sections, timeline, view
+from taihang.report import (
+    attachments,
+    charts,
+    document,
+    drawing,
+    embed,
+    geometry,
+    phrases,
+    plain,
+    sections,
+    timeline,
+    view,
+)
 
 NAME = "report.html"
 _MOST_ROWS = 500
 _MOST_SPANS = 400
 # Before the findings comes what places them; what was not seen follows them.
-_BEFORE = (sections.Facts, timeline.Timeline)
+_BEFORE = (sections.Facts, timeline.Timeline, *charts.CHARTS)
+# One drawing for a screen and paper, one for a telephone: text keeps its size in both.
+_WIDE_PX, _NARROW_PX = 760, 340
 
 
 def write(
@@ -79,7 +93,7 @@ class _Page:
             .generate(
                 report=self.report,
                 language=self.language,
-                created=f"{self.report.created:%Y-%m-%d %H:%M:%S %Z}",
+                created=plain.moment(self.report.created),
                 css=markupsafe.Markup(style),  # noqa: S704 our own file, no value of a report in it
                 policy=_policy(style),
                 tally=view.tally(self.report),
@@ -110,6 +124,9 @@ class _Page:
 
     def draw(self, chart: timeline.Timeline) -> geometry.Drawing:
         return geometry.draw(chart, self.language, self._numbers)
+
+    def drawn(self, chart: charts.Chart, width: int) -> markupsafe.Markup:
+        return markupsafe.Markup(drawing.draw(chart, self.language, width))  # noqa: S704 escaped where it is drawn
 
     def spans(self, chart: timeline.Timeline) -> list[tuple[float, float, str, str]]:
         """Every span and named mark in order of time: start, end, lane, label."""
@@ -147,6 +164,9 @@ def _environment(page: _Page) -> jinja2.Environment:
         "t": page.phrases.t,
         "phrases": page.phrases,
         "draw": page.draw,
+        "drawn": page.drawn,
+        "widths": (("wide", _WIDE_PX), ("narrow", _NARROW_PX)),
+        "in_words": lambda chart: charts.table(chart, page.language),
         "spans": page.spans,
         "media": lambda name: page._media.get(name, "other"),
         "filesize": lambda name: plain.size(page.files.size(name)) if name in page.files else "–",

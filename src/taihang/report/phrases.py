@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
+import datetime
 from typing import Any
 
 from taihang.core import evidence as proof
 from taihang.core import finding as findings
 from taihang.core import i18n, words
 from taihang.core import rule as rules
+from taihang.core import scorecard as scores
 from taihang.report import plain, sections, view
 
 _MOST_ROW_NUMBERS = 20
@@ -42,6 +45,45 @@ class Phrases:
     def level(self, level: words.Level) -> str:
         """The name of a level."""
         return self.core(f"level.{level}")
+
+    def dimension(self, dimension: str) -> str:
+        """The name of a dimension, or its own word when the catalogue lacks it."""
+        return self._known(f"dimension.{dimension}") or plain.short(dimension, self.language, 60)
+
+    def metric(self, score: scores.Score) -> str:
+        """What a number is called."""
+        known = self._known(f"metric.{score.metric}")
+        if known:
+            return known
+        first, _, rule = score.metric.partition(".")
+        shown = plain.short(score.metric, self.language, 120)
+        return self.t("metric.of_rule", rule=plain.short(rule, self.language, 110)) if first == "rule" else shown
+
+    def amount(self, value: float | None, unit: str) -> str:
+        """A number with its unit; a share as a percentage of what it is of."""
+        known = self._known(f"unit.{unit.replace(' ', '_')}")
+        if value is not None and unit.startswith("share of "):
+            return f"{plain.percent(value)} {known or unit}"
+        return f"{self.value(value)} {known or unit}".strip() if value is not None else "–"
+
+    def measured(self, found: findings.Finding) -> list[tuple[str, str]]:
+        """Names and values of what a finding measured."""
+        own = found.measured.items()
+        return [(self._known(f"measured.{n}") or self.value(n), self._measure(n, v)) for n, v in own]
+
+    def _measure(self, name: str, value: words.Scalar) -> str:
+        if name == "share" and isinstance(value, (int, float)):
+            return plain.percent(value)
+        if name.endswith("_s") and isinstance(value, (int, float)):
+            return plain.clock(value)
+        if name in {"as_of", "newest"} and isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                return plain.moment(datetime.datetime.fromisoformat(value))
+        return self.value(value)
+
+    def _known(self, key: str) -> str | None:
+        both = i18n.catalogue("report").get(key)
+        return both[self.language] if both else None
 
     def boxes(self, frame: proof.Frame) -> str:
         """What is marked on a frame: labels with how often each. Raw scores are never shown."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 
@@ -65,7 +66,7 @@ def scalar(value: words.Scalar, language: i18n.Language) -> str:
 
 
 def clock(seconds: float, decimals: int = 1) -> str:
-    """`m:ss.s`, from an hour on `h:mm:ss.s`; – when it is not a time."""
+    """`h:mm:ss.s`, as rules' messages write it; – when it is not a time."""
     if not math.isfinite(seconds):
         return "–"
     if abs(seconds) > _LONGEST_CLOCK_S:
@@ -74,8 +75,13 @@ def clock(seconds: float, decimals: int = 1) -> str:
     whole, part = divmod(round(abs(seconds) * unit), unit)
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
-    text = f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+    text = f"{hours}:{minute:02}:{second:02}"
     return ("-" if seconds < 0 else "") + text + (f".{part:0{decimals}}" if decimals else "")
+
+
+def moment(at: datetime.datetime) -> str:
+    """A date and time with its zone: `2026-11-21 09:30:00 UTC+08:00`."""
+    return f"{at:%Y-%m-%d %H:%M:%S %Z}".strip()
 
 
 def span(start_s: float | None, end_s: float | None) -> str:
@@ -92,6 +98,17 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def percent(value: float) -> str:
+    """A share as a percentage that never rounds to a clean 100 % or 0 %: what is not all reads <100%."""
+    if not math.isfinite(value):
+        return "–"
+    for digits in (1, 2, 3, 4):
+        text = f"{100 * value:.{digits}f}"
+        if (value in {0, 1}) or float(text) not in {0.0, 100.0}:
+            return f"{text}%"
+    return "<0.0001%" if value < 0.5 else ">99.9999%"
 
 
 def share(part: float, total: float) -> str:

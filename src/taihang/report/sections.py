@@ -8,7 +8,7 @@ import pydantic
 
 from taihang.core import evidence as proof
 from taihang.core import i18n, words
-from taihang.report import timeline
+from taihang.report import charts, timeline
 
 Amount = Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)]
 
@@ -108,5 +108,15 @@ class Table(words.Word):
 
 
 Section = Annotated[
-    Facts | timeline.Timeline | Coverage | Gallery | Notes | Table, pydantic.Field(discriminator="kind")
+    Facts
+    | timeline.Timeline
+    | Coverage
+    | Gallery
+    | Notes
+    | Table
+    | charts.Dials
+    | charts.Radar
+    | charts.Trend
+    | charts.Heat,
+    pydantic.Field(discriminator="kind"),
 ]

@@ -93,8 +93,13 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Violations of every level."""
-        return sum(self.violated.values())
+        """Violations: what is of level info tells of an event, and is none."""
+        return sum(self.violated.values()) - self.events
+
+    @property
+    def events(self) -> int:
+        """Findings of level info."""
+        return self.violated[words.Level.info]
 
     @property
     def grave(self) -> int:

@@ -23,7 +23,7 @@ import docx.text.paragraph
 import docx.text.run
 
 from taihang.core import i18n
-from taihang.report import plain
+from taihang.report import charts, plain
 
 _BODY = {"zh": ("Times New Roman", "宋体"), "en": ("Times New Roman", "SimSun")}
 _HEAD = {"zh": ("Arial", "黑体"), "en": ("Arial", "SimHei")}
@@ -163,7 +163,12 @@ class Word:
             _tight(table, [int(self.width / 2)] * 2)
             self._after()
 
-    def lines(self, labels: Sequence[str], *, across: int = 2) -> None:
+    def chart(self, chart: charts.Chart) -> None:
+        """A chart in words: a draft is edited by hand."""
+        head, rows = charts.table(chart, self.language)
+        self.table(head, rows, [2.5, *([1] * (len(head) - 1))])
+
+    def lines(self, labels: Sequence[str], across: int = 2) -> None:
         """Labels with a line to write on, `across` in a row."""
         table = self.document.add_table(rows=0, cols=across)
         for start in range(0, len(labels), across):

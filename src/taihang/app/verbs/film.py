@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from taihang.app.verbs.wording import Lang, Level, t
+from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, t
 
 app = typer.Typer()
 
@@ -22,9 +22,11 @@ def _inspect(
     detector: Annotated[str, typer.Option("--detector", help=t("help.detector"))] = "builtin",
     budget: Annotated[str, typer.Option("--budget", help=t("help.budget"))] = "2%",
     fail_on: Annotated[Level | None, typer.Option("--fail-on", help=t("help.fail_on"))] = None,
+    formats: Formats = FORMATS,
     lang: Lang = None,
 ) -> None:
     from taihang.app import inspect, terminal
+    from taihang.report import bundle
 
     with terminal.Progress() as progress:
         done = inspect.inspect(
@@ -36,6 +38,7 @@ def _inspect(
             fail_on=fail_on,
             lang=lang,
             out=out,
+            formats=bundle.asked(formats),
             progress=progress,
         )
     terminal.summary(done)

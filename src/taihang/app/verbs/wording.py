@@ -35,3 +35,5 @@ _language_first()
 Lang = Annotated[i18n.Language | None, typer.Option("--lang", help=t("help.lang"))]
 AsJson = Annotated[bool, typer.Option("--json", help=t("help.json"))]
 Level = Literal["red", "orange", "yellow", "blue", "info"]
+Formats = Annotated[str, typer.Option("--format", metavar="html,json,docx,pdf,xlsx,md", help=t("help.format"))]
+FORMATS = "html,json,docx"  # the default of --format
