@@ -12,22 +12,30 @@ from pathlib import Path
 from taihang.core import errors
 from taihang.engines.sources import (
     arrow,
+    clickhouse,
     delimited,
+    delta,
     excel,
     folder,
+    iceberg,
     jsonl,
+    mongodb,
+    mysql,
     parquet,
     paths,
     postgresql,
+    redis,
+    s3,
     source,
     sqlite,
+    trino,
 )
 
 SUFFIXES = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json",
     ".jsonl": "json", ".ndjson": "json", ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".ipc": "arrow",
     ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
-    ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite",
+    ".bson": "bson", ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite",
 }  # fmt: skip
 _MAGIC = (
     (b"PAR1", "parquet"),
@@ -37,6 +45,18 @@ _MAGIC = (
     (b"PK\x03\x04", "excel"),
     (b"\xd0\xcf\x11\xe0", "excel"),
 )
+_Opener = Callable[[str, str | None], source.Source]
+DATABASES: dict[str, _Opener] = {
+    "postgresql": lambda address, table: postgresql.Postgresql(address, table=table),
+    "postgres": lambda address, table: postgresql.Postgresql(address, table=table),
+    "mysql": lambda address, table: mysql.Mysql(address, table=table),
+    "mariadb": lambda address, table: mysql.Mysql(address, table=table),
+    "clickhouse": lambda address, table: clickhouse.Clickhouse(address, table=table),
+    "trino": lambda address, table: trino.Trino(address, table=table),
+    "mongodb": lambda address, table: mongodb.Mongodb(address, table=table),
+    "redis": lambda address, table: redis.Redis(address, table=table),
+    "rediss": lambda address, table: redis.Redis(address, table=table),
+}
 _IN_FOLDERS = ("parquet", "csv", "json", "arrow")
 
 
@@ -51,35 +71,35 @@ def open(
 ) -> source.Source:
     """Open a table for scanning.
 
-    `spec` is a file (Parquet, CSV, TSV, JSON, JSON Lines, Arrow, Feather, Excel, SQLite), a folder of
-    files of one kind with or without Hive partitions, or `postgresql://…`. `table` names a table or a
-    sheet; `spec#table` does too. `delimiter`, `header`, `encoding` and `text` (leave every column
+    `spec` is a file (Parquet, CSV, TSV, JSON, JSON Lines, BSON, Arrow, Feather, Excel, SQLite), a folder
+    of files of one kind with or without Hive partitions, a Delta or Iceberg table's folder, `s3://…`, or
+    a database's address (`postgresql://`, `mysql://`, `clickhouse://`, `trino://`, `mongodb://`,
+    `redis://`). `table` names a table, a sheet, a collection, a pattern of keys or a version;
+    `spec#table` does too. `delimiter`, `header`, `encoding` and `text` (leave every column
     text) are for CSV. Raises errors.UserError in one line for what cannot be read as a table, and
     errors.MissingExtra; errors.Failure when a database cannot be reached.
     """
     given = os.fspath(spec)
     scheme = given.partition("://")[0].lower() if "://" in given else ""
-    if scheme in {"postgresql", "postgres"}:
+    if scheme in DATABASES:
         address, table = _fragment(given, table)
-        return postgresql.Postgresql(address, table=table)
+        return DATABASES[scheme](address, table)
+    if scheme == "s3":
+        address, table = _fragment(given, table)
+        return s3.open_s3(address, table, SUFFIXES, lambda kind, path, name: _open_file(kind, path, name, table))
     if scheme in {"sqlite", "file"}:
         given = urllib.parse.unquote(given.split("://", 1)[1])
     elif scheme:
-        raise errors.UserError("engines.sources:scheme", scheme=scheme, known="postgresql, sqlite, file")
+        known = ", ".join(sorted({*DATABASES, "s3", "sqlite", "file"}))
+        raise errors.UserError("engines.sources:scheme", scheme=scheme, known=known)
     if "#" in given and not Path(given).exists():
         given, table = _fragment(given, table)
     path = paths.existing(given)
     if path.is_dir():
-        return _folder(path)
-    openers: dict[str, Callable[[], source.Source]] = {
-        "parquet": lambda: parquet.Parquet(path),
-        "arrow": lambda: arrow.Arrow(path),
-        "json": lambda: jsonl.Json(path),
-        "excel": lambda: excel.Excel(path, sheet=table),
-        "sqlite": lambda: sqlite.Sqlite(path, table=table),
-        "csv": lambda: delimited.Delimited(path, delimiter=delimiter, header=header, codec=encoding, text=text),
-    }
-    return openers[_kind(path)]()
+        return _folder(path, table)
+    if (kind := _kind(path)) == "csv":
+        return delimited.Delimited(path, delimiter=delimiter, header=header, codec=encoding, text=text)
+    return _open_file(kind, path, table=table)
 
 
 def _fragment(given: str, table: str | None) -> tuple[str, str | None]:
@@ -100,7 +120,11 @@ def _kind(path: Path) -> str:
     return found
 
 
-def _folder(path: Path) -> source.Source:
+def _folder(path: Path, table: str | None = None) -> source.Source:
+    if (path / delta.LOG).is_dir():
+        return delta.Delta(path, version=table)
+    if iceberg.newest(path) is not None:
+        return iceberg.Iceberg(path, snapshot=table)
     found: dict[str, list[Path]] = collections.defaultdict(list)
     passed: list[tuple[Path, str]] = []
     for file, reason in paths.files(path):
@@ -120,11 +144,14 @@ def _folder(path: Path) -> source.Source:
     return made
 
 
-def _open_file(kind: str, path: Path) -> source.Source:
-    kinds: dict[str, Callable[[Path], source.Source]] = {
-        "parquet": parquet.Parquet,
-        "csv": delimited.Delimited,
-        "json": jsonl.Json,
-        "arrow": arrow.Arrow,
+def _open_file(kind: str, path: Path, name: str | None = None, table: str | None = None) -> source.Source:
+    kinds: dict[str, Callable[[], source.Source]] = {
+        "parquet": lambda: parquet.Parquet(path, name),
+        "csv": lambda: delimited.Delimited(path, name),
+        "json": lambda: jsonl.Json(path, name),
+        "arrow": lambda: arrow.Arrow(path, name),
+        "bson": lambda: mongodb.Bson(path, name),
+        "excel": lambda: excel.Excel(path, name, sheet=table),
+        "sqlite": lambda: sqlite.Sqlite(path, name, table=table),
     }
-    return kinds[kind](path)
+    return kinds[kind]()

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -53,10 +54,14 @@ class Parquet(source.Source):
                     self.faults.add("row_group", part=self.name, group=group, rows=lost, reason=_first(error))
                 start += meta.num_rows
 
+    def _raw(self) -> contextlib.AbstractContextManager[Any]:
+        """The file's bytes, at random."""
+        return pa.OSFile(str(self.path))  # type: ignore[no-any-return]
+
     @contextlib.contextmanager
     def _file(self) -> Iterator[pq.ParquetFile]:
         try:
-            with pa.OSFile(str(self.path)) as raw:
+            with self._raw() as raw:
                 file = pq.ParquetFile(
                     raw,
                     pre_buffer=False,
