@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from taihang.core import errors, words
-from taihang.data.quality import passes, piles, planning, sets, target
+from taihang.core import words
+from taihang.data.quality import local, passes, planning, sets, target
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook
 
@@ -69,79 +69,65 @@ def assess(
 
     `as_of` is the moment for freshness; now when absent. Raises errors.UserError for a rule that
     cannot run, never a pass; errors.Failure for a source that vanishes and for a full disk.
+    `pushdown.running.assess` does the same where the rows lie.
     """
-    as_of = as_of or datetime.datetime.now(tz=datetime.UTC)
+    with planned(book, targets, limits) as (engine, plan, folder):
+        return judged(book, targets, plan, local.Local(book, targets, engine, plan, folder), as_of)
+
+
+@contextlib.contextmanager
+def planned(
+    book: rulebook.Rulebook, targets: Mapping[str, target.Target], limits: tables.Settings | None = None
+) -> Iterator[tuple[tables.Engine, planning.Plan, Path]]:
+    """An engine with a book planned on it, and a folder for what does not fit in memory."""
     with tempfile.TemporaryDirectory(prefix="taihang-") as folder:
         given = limits or tables.Settings.current()
         held = given.model_copy(update={"spill": given.spill or Path(folder)})
         with tables.Engine(held) as engine:
-            plan = planning.plan(book, targets, engine)
-            return _Assess(book, targets, as_of, engine, plan).run(Path(held.spill or folder))
+            yield engine, planning.plan(book, targets, engine), Path(held.spill or folder)
 
 
-class _Assess:
+def judged(
+    book: rulebook.Rulebook,
+    targets: Mapping[str, target.Target],
+    plan: planning.Plan,
+    runner: passes.Runner,
+    as_of: datetime.datetime | None = None,
+) -> Assessment:
+    """Run a plan and tell what each rule found."""
+    return _Told(book, targets, as_of or datetime.datetime.now(tz=datetime.UTC), plan, runner).run()
+
+
+class _Told:
     def __init__(
         self,
         book: rulebook.Rulebook,
         targets: Mapping[str, target.Target],
         as_of: datetime.datetime,
-        engine: tables.Engine,
         plan: planning.Plan,
+        runner: passes.Runner,
     ) -> None:
-        self.book, self.targets, self.as_of, self.engine, self.plan = book, targets, as_of, engine, plan
-        self.scans: dict[str, passes.Scanned] = {}
+        self.book, self.targets, self.as_of, self.plan, self.runner = book, targets, as_of, plan, runner
+        self.found: dict[str, passes.Found] = {}
 
-    def run(self, folder: Path) -> Assessment:
-        repeated: dict[str, passes.Rows] = {}
+    def run(self) -> Assessment:
         for name in dict.fromkeys(s.compiled.rule.table for s in self.plan.steps):
-            with self._stacks(name, folder) as stacks:
-                sqls = {rule: (sql, pile) for rule, (sql, pile, _) in stacks.items()}
-                try:
-                    self.scans[name] = passes.scanned(self.engine, self.targets[name], self.plan, sqls)
-                except tables.QueryError as error:
-                    raise self._culprit(name, error) from None
-                for rule, (_, pile, exact) in stacks.items():
-                    compiled = self.book.compiled(rule)
-                    repeated[rule] = passes.unique(self.engine, self.targets[name], compiled, pile, exact)
-        totals = passes.totals(self.engine, self.targets, self.plan.totals)
-        outcomes = [self._outcome(step, repeated, totals) for step in self.plan.steps]
-        rows = {name: found.total for name, found in self.scans.items()}
-        return Assessment(self.book, self.targets, tuple(outcomes), rows, self.as_of)
+            self.found[name] = self.runner.table(name)
+        totals = self.runner.totals()
+        told = [self._outcome(step, totals) for step in self.plan.steps]
+        rows = {name: found.scanned.total for name, found in self.found.items()}
+        return Assessment(self.book, self.targets, tuple(told), rows, self.as_of)
 
-    @contextlib.contextmanager
-    def _stacks(self, name: str, folder: Path) -> Iterator[dict[str, tuple[str, piles.Pile, bool]]]:
-        found: dict[str, tuple[str, piles.Pile, bool]] = {}
-        try:
-            for step in self.plan.steps:
-                rule, check = step.compiled.rule, step.check
-                if rule.table == name and isinstance(check, kinds.Unique):
-                    key, exact = sets.key(check.columns, self.targets[name].source.schema)
-                    condition = sets.judges(step.compiled, check.columns)
-                    found[rule.id] = f"CASE WHEN {condition} THEN {key} END", piles.Pile(folder), exact
-            yield found
-        finally:
-            for _, pile, _ in found.values():
-                pile.close()
-
-    def _outcome(self, step: planning.Step, repeated: Mapping[str, passes.Rows], totals: list[Any]) -> Outcome:
+    def _outcome(self, step: planning.Step, totals: list[Any]) -> Outcome:
         rule, check = step.compiled.rule, step.check
-        found = self.scans[rule.table]
+        found = self.found[rule.table].scanned
         if check is None:
             unknown = found.unknown[step.test]
             judged = found.through.get(step.test, found.total) - unknown
             return self._rows(step, found.rows[step.test], judged, unknown)
         judged = found.true[step.test]
-        if isinstance(check, kinds.Unique):
-            return self._rows(step, repeated[rule.id], judged, found.total - judged)
-        if isinstance(check, (kinds.ForeignKey, kinds.FunctionalDependency, kinds.Reconcile)):
-            if isinstance(check, kinds.Reconcile) and passes.repeats(self.engine, self.targets[check.other], check):
-                where = step.compiled.place("check")
-                raise errors.UserError("data.quality:rule.repeats", where=where, rule=rule.id, table=check.other)
-            try:
-                rows = passes.related(self.engine, self.targets, step.compiled)
-            except tables.QueryError as error:
-                raise _told(step, error) from None
-            return self._rows(step, rows, judged, found.total - judged)
+        if rule.id in self.found[rule.table].sets:
+            return self._rows(step, self.found[rule.table].sets[rule.id], judged, found.total - judged)
         return self._whole(step, check, judged, [totals[n] for n in step.totals])
 
     def _rows(self, step: planning.Step, rows: passes.Rows, judged: int, unknown: int) -> Outcome:
@@ -151,10 +137,10 @@ class _Assess:
         sql = f"SELECT count(*) FROM {tables.quoted(rule.table)} WHERE {condition}"  # noqa: S608 - told, not run
         if step.check is not None:
             sql = sets.query(step.compiled, "row") or sql
-        return Outcome(step.compiled, self.scans[rule.table].total, judged, unknown, rows, broken, sql=sql)
+        return Outcome(step.compiled, self.found[rule.table].scanned.total, judged, unknown, rows, broken, sql=sql)
 
     def _whole(self, step: planning.Step, check: kinds.Kind, judged: int, totals: list[Any]) -> Outcome:
-        total = self.scans[step.compiled.rule.table].total
+        total = self.found[step.compiled.rule.table].scanned.total
         value = _number(totals[0]) if totals else judged
         measured: dict[str, words.Scalar] = {"value": _plain(value)}
         if isinstance(check, kinds.Freshness):
@@ -173,24 +159,6 @@ class _Assess:
         sql = self.plan.totals[step.totals[0]].sql if step.totals else "count(*)"
         sql = f"SELECT {sql} FROM {tables.quoted(step.compiled.rule.table)}"  # noqa: S608 - told, not run
         return Outcome(step.compiled, total, judged, 0, _NO_ROWS, broken, True, measured, sql)
-
-    def _culprit(self, name: str, error: tables.QueryError) -> errors.TaihangError:
-        """The rule whose condition fails on a row."""
-        on = self.targets[name]
-        for step in (s for s in self.plan.steps if s.compiled.rule.table == name):
-            sql = self.plan.tests[name][step.test]
-            try:
-                with on.shown(self.engine, "t", sorted(self.plan.columns[name])):
-                    for _ in self.engine.batches(f"SELECT {sql} AS v FROM t"):  # noqa: S608 - a checked tree
-                        pass
-            except tables.QueryError as own:
-                return _told(step, own)
-        return error
-
-
-def _told(step: planning.Step, error: tables.QueryError) -> errors.UserError:
-    part = "check" if step.compiled.rule.check else "where"
-    return errors.UserError("rules:sql.rows", where=step.compiled.place(part), reason=error.reason)
 
 
 def _number(value: Any) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,24 @@ class Scanned:
     true: list[int]
     unknown: list[int]
     through: dict[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What the scan of a table found, and the bad rows of each of its set rules, by the rule's id."""
+
+    scanned: Scanned
+    sets: Mapping[str, Rows]
+
+
+class Runner(Protocol):
+    """Where a plan is run: here, or in the database that holds the rows."""
+
+    def table(self, name: str) -> Found:
+        """Judge one table's rows; tables come in the order of the plan."""
+
+    def totals(self) -> list[Any]:
+        """The plan's totals."""
 
 
 def scanned(

@@ -16,11 +16,15 @@ NAMES = ("rows", "judged", "share", "table", "value", "other", "newest", "age_s"
 
 @dataclasses.dataclass(frozen=True)
 class Total:
-    """One number over a table: its SQL, and the columns that it reads."""
+    """One number over a table: its SQL, the columns that it reads, and what it is made of."""
 
     table: str
     sql: str
     columns: tuple[str, ...]
+    function: str
+    column: str
+    only: predicate.Expression | None
+    rule: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +103,8 @@ def _totals(compiled: rulebook.Compiled, check: kinds.Kind, made: Plan) -> tuple
 
     def add(table: str, function: str, column: str, only: predicate.Expression | None) -> int:
         sql = sets.total(function, column, only.sql if only else None)
-        made.totals.append(Total(table, sql, (column, *(only.columns if only else ()))))
+        columns = (column, *(only.columns if only else ()))
+        made.totals.append(Total(table, sql, columns, function, column, only, compiled.rule.id))
         return len(made.totals) - 1
 
     if isinstance(check, kinds.Freshness):
