@@ -230,3 +230,26 @@ def test_a_dump_of_documents(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xff\xff\x7f" + b"x" * 100)
     with pytest.raises(errors.UserError):
         opening.open(path)
+
+
+@pytest.mark.long
+def test_a_table_of_a_spark_cluster() -> None:
+    pytest.importorskip("grpc")
+    from pyspark.sql.connect.session import SparkSession
+
+    with servers.spark() as address:
+        session = SparkSession.builder.remote(f"{address}/").create()
+        session.sql(
+            "CREATE TABLE gas AS SELECT id, CAST(id / 10 AS decimal(20,2)) n, timestamp'2026-01-02 08:00:00Z' at,"
+            " array('a') tags, interval 1 day each FROM range(5)"
+        )
+        found = opening.open(f"{address}#gas")
+        rows = sorted(_rows(found), key=lambda row: row["id"])
+        assert found.rows == 5
+        assert rows[3]["n"] == decimal.Decimal("0.30")
+        assert rows[3]["at"] == datetime.datetime(2026, 1, 2, 8, tzinfo=datetime.UTC)
+        assert rows[3]["tags"] == ["a"]
+        assert _rows(found, ["id"]) == [{"id": row["id"]} for row in rows]
+        with pytest.raises(errors.UserError, match="gas"):
+            opening.open(f"{address}#nobody")
+        session.stop()

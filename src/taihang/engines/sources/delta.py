@@ -17,8 +17,6 @@ try:
 except ImportError:
     deltalake = None  # type: ignore[assignment]
 
-LOG = "_delta_log"
-
 
 class Delta(source.Source):
     """A folder (or s3:// address with `options`) that holds a `_delta_log`; `version` as in `folder#12`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from taihang.core import errors, ids
-from taihang.engines.sources import source
+from taihang.engines.sources import lakes, source
 
 try:
     import pyiceberg.exceptions
     import pyiceberg.table
 except ImportError:
     pyiceberg = None  # type: ignore[assignment]
-
-METADATA = "metadata"
 
 
 class Iceberg(source.Source):
@@ -39,9 +36,9 @@ class Iceberg(source.Source):
         self.name = str(path)
         if snapshot is not None and not snapshot.isdecimal():
             raise errors.UserError("engines.sources:version", path=self.name, version=snapshot)
-        found = newest(path)
+        found = lakes.iceberg_metadata(path)
         if found is None:
-            raise errors.UserError("engines.sources:not_iceberg", path=self.name, reason=METADATA)
+            raise errors.UserError("engines.sources:not_iceberg", path=self.name, reason=lakes.METADATA)
         try:
             self._table = pyiceberg.table.StaticTable.from_metadata(found.resolve().as_uri())
             self._snapshot = int(snapshot) if snapshot else None
@@ -93,24 +90,6 @@ class Iceberg(source.Source):
                     done += piece.num_rows
         except (pa.ArrowException, ValueError) as error:
             raise errors.Failure("engines.sources:vanished", path=self.name, reason=_first(error)) from None
-
-
-def newest(folder: Path) -> Path | None:
-    """The newest metadata file of a table's folder: the hint's, else that of the highest number."""
-    inside = folder / METADATA
-    if not inside.is_dir():
-        return None
-    listed = [p for p in inside.iterdir() if p.name.endswith(".metadata.json") and p.is_file()]
-    hint = inside / "version-hint.text"
-    if hint.is_file() and hint.stat().st_size < 100:
-        wanted = f"v{hint.read_text(encoding='utf-8', errors='replace').strip()}.metadata.json"
-        listed = [p for p in listed if p.name == wanted] or listed
-
-    def number(path: Path) -> tuple[int, float]:
-        digits = re.match(r"v?(\d+)", path.name)
-        return (int(digits[1]) if digits else -1, path.stat().st_mtime)
-
-    return max(listed, key=number, default=None)
 
 
 def _as(values: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import collections
 import functools
+import importlib
 import os
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from taihang.core import errors
-from taihang.engines.sources import (
-    arrow,
-    clickhouse,
-    delimited,
-    delta,
-    excel,
-    folder,
-    iceberg,
-    jsonl,
-    mongodb,
-    mysql,
-    parquet,
-    paths,
-    postgresql,
-    redis,
-    s3,
-    source,
-    sqlite,
-    trino,
-)
+from taihang.engines.sources import arrow, delimited, folder, jsonl, lakes, parquet, paths, source, sqlite
 
 SUFFIXES = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json",
@@ -45,18 +28,13 @@ _MAGIC = (
     (b"PK\x03\x04", "excel"),
     (b"\xd0\xcf\x11\xe0", "excel"),
 )
-_Opener = Callable[[str, str | None], source.Source]
-DATABASES: dict[str, _Opener] = {
-    "postgresql": lambda address, table: postgresql.Postgresql(address, table=table),
-    "postgres": lambda address, table: postgresql.Postgresql(address, table=table),
-    "mysql": lambda address, table: mysql.Mysql(address, table=table),
-    "mariadb": lambda address, table: mysql.Mysql(address, table=table),
-    "clickhouse": lambda address, table: clickhouse.Clickhouse(address, table=table),
-    "trino": lambda address, table: trino.Trino(address, table=table),
-    "mongodb": lambda address, table: mongodb.Mongodb(address, table=table),
-    "redis": lambda address, table: redis.Redis(address, table=table),
-    "rediss": lambda address, table: redis.Redis(address, table=table),
-}
+# Scheme → module and class: a driver is loaded when an address asks for it, for some take a second.
+DATABASES = {
+    "postgresql": ("postgresql", "Postgresql"), "postgres": ("postgresql", "Postgresql"), "mysql": ("mysql", "Mysql"),
+    "mariadb": ("mysql", "Mysql"), "clickhouse": ("clickhouse", "Clickhouse"), "trino": ("trino", "Trino"),
+    "sc": ("spark", "Spark"), "mongodb": ("mongodb", "Mongodb"), "redis": ("redis", "Redis"),
+    "rediss": ("redis", "Redis"),
+}  # fmt: skip
 _IN_FOLDERS = ("parquet", "csv", "json", "arrow")
 
 
@@ -73,8 +51,8 @@ def open(
 
     `spec` is a file (Parquet, CSV, TSV, JSON, JSON Lines, BSON, Arrow, Feather, Excel, SQLite), a folder
     of files of one kind with or without Hive partitions, a Delta or Iceberg table's folder, `s3://…`, or
-    a database's address (`postgresql://`, `mysql://`, `clickhouse://`, `trino://`, `mongodb://`,
-    `redis://`). `table` names a table, a sheet, a collection, a pattern of keys or a version;
+    a database's address (`postgresql://`, `mysql://`, `clickhouse://`, `trino://`, `sc://` of Spark
+    Connect, `mongodb://`, `redis://`). `table` names a table, a sheet, a collection, a pattern of keys or a version;
     `spec#table` does too. `delimiter`, `header`, `encoding` and `text` (leave every column
     text) are for CSV. Raises errors.UserError in one line for what cannot be read as a table, and
     errors.MissingExtra; errors.Failure when a database cannot be reached.
@@ -83,10 +61,17 @@ def open(
     scheme = given.partition("://")[0].lower() if "://" in given else ""
     if scheme in DATABASES:
         address, table = _fragment(given, table)
-        return DATABASES[scheme](address, table)
+        return _made(*DATABASES[scheme], address, table=table)
     if scheme == "s3":
         address, table = _fragment(given, table)
-        return s3.open_s3(address, table, SUFFIXES, lambda kind, path, name: _open_file(kind, path, name, table))
+        found: source.Source = _module("s3").open_s3(
+            address,
+            table,
+            SUFFIXES,
+            lambda kind, path, name: _open_file(kind, path, name, table),
+            lambda *given, **options: _made("delta", "Delta", *given, **options),
+        )
+        return found
     if scheme in {"sqlite", "file"}:
         given = urllib.parse.unquote(given.split("://", 1)[1])
     elif scheme:
@@ -100,6 +85,14 @@ def open(
     if (kind := _kind(path)) == "csv":
         return delimited.Delimited(path, delimiter=delimiter, header=header, codec=encoding, text=text)
     return _open_file(kind, path, table=table)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"taihang.engines.sources.{name}")
+
+
+def _made(module: str, kind: str, *given: Any, **options: Any) -> source.Source:
+    return cast("source.Source", getattr(_module(module), kind)(*given, **options))
 
 
 def _fragment(given: str, table: str | None) -> tuple[str, str | None]:
@@ -121,10 +114,10 @@ def _kind(path: Path) -> str:
 
 
 def _folder(path: Path, table: str | None = None) -> source.Source:
-    if (path / delta.LOG).is_dir():
-        return delta.Delta(path, version=table)
-    if iceberg.newest(path) is not None:
-        return iceberg.Iceberg(path, snapshot=table)
+    if lakes.is_delta(path):
+        return _made("delta", "Delta", path, version=table)
+    if lakes.iceberg_metadata(path) is not None:
+        return _made("iceberg", "Iceberg", path, snapshot=table)
     found: dict[str, list[Path]] = collections.defaultdict(list)
     passed: list[tuple[Path, str]] = []
     for file, reason in paths.files(path):
@@ -150,8 +143,8 @@ def _open_file(kind: str, path: Path, name: str | None = None, table: str | None
         "csv": lambda: delimited.Delimited(path, name),
         "json": lambda: jsonl.Json(path, name),
         "arrow": lambda: arrow.Arrow(path, name),
-        "bson": lambda: mongodb.Bson(path, name),
-        "excel": lambda: excel.Excel(path, name, sheet=table),
+        "bson": lambda: _made("mongodb", "Bson", path, name),
+        "excel": lambda: _made("excel", "Excel", path, name, sheet=table),
         "sqlite": lambda: sqlite.Sqlite(path, name, table=table),
     }
     return kinds[kind]()

@@ -15,7 +15,7 @@ import obstore.store
 import pyarrow as pa
 
 from taihang.core import errors, ids
-from taihang.engines.sources import addresses, delta, folder, limits, parquet, source
+from taihang.engines.sources import addresses, folder, lakes, limits, parquet, source
 
 _OPTIONS = ("endpoint", "region", "anonymous")
 
@@ -165,19 +165,24 @@ class Prefix(folder.Folder):
 
 
 def open_s3(
-    given: str, table: str | None, kinds: dict[str, str], opener: Callable[[str, Path, str], source.Source]
+    given: str,
+    table: str | None,
+    kinds: dict[str, str],
+    opener: Callable[[str, Path, str], source.Source],
+    lake: Callable[..., source.Source],
 ) -> source.Source:
     """A source of a bucket: an object, a Delta table, or the objects of one kind below a prefix.
 
-    `kinds` maps suffixes to kinds; `opener` opens a fetched file of a kind under a name.
+    `kinds` maps suffixes to kinds; `opener` opens a fetched file of a kind under a name, `lake` a
+    Delta table.
     """
     bucket = Bucket(given)
     kind = kinds.get(PurePosixPath(bucket.key).suffix.lower())
     if kind and not bucket.key.endswith("/"):
         return _object(bucket, kind, bucket.key, opener)
     listed = bucket.listed(bucket.key)
-    if any(f"/{delta.LOG}/" in f"/{one['path']}" for one in listed):
-        return delta.Delta(f"s3://{bucket.host}/{bucket.key}", version=table, options=_lake(bucket), name=bucket.shown)
+    if any(f"/{lakes.DELTA_LOG}/" in f"/{one['path']}" for one in listed):
+        return lake(f"s3://{bucket.host}/{bucket.key}", version=table, options=_lake(bucket), name=bucket.shown)
     groups: dict[str, list[dict[str, Any]]] = {}
     for one in listed:
         parts = PurePosixPath(str(one["path"])).relative_to(bucket.key.rstrip("/") or ".").parts
