@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taihang.core import errors
-from taihang.trust.ledger import Ledger, checkpoint, forged, keys, log, merkle, store, tiles, verify
+from taihang.trust.ledger import Ledger, checkpoint, forged, keys, merkle, restoring, store, tiles, verify
 from tests.trust.ledger import worlds
 
 SIZE = 70_000 // 137  # 510: a full and a partial file in each row
@@ -47,7 +47,7 @@ def test_the_whole_log_holds(whole: Path) -> None:
     found = verify.log(store.Folder(whole), worlds.POLICY)
     assert (found.origin, found.size) == (worlds.LOG.name, SIZE)
     assert {str(p.relative_to(whole)) for p in whole.rglob("*") if p.is_file()} == {
-        *NAMES, "lock", f"journal-{SIZE:020}",
+        *NAMES, "lock", "settled", f"journal-{SIZE:020}",
     }  # fmt: skip
 
 
@@ -274,7 +274,7 @@ def test_an_export_with_wider_files_than_it_needs_is_restored(tmp_path: Path) ->
     names = [str(p.relative_to(tmp_path / "log")) for p in (tmp_path / "log").rglob("*") if p.is_file()]
     names = [name for name in names if name == "checkpoint" or name.startswith("tile/")]
     store.archive(store.Folder(tmp_path / "log"), names, tmp_path / "log.tar")
-    log.restore(tmp_path / "log.tar", tmp_path / "again", worlds.POLICY)
+    restoring.restore(tmp_path / "log.tar", tmp_path / "again", worlds.POLICY)
     with Ledger(tmp_path / "again", worlds.LOG) as ledger:
         assert list(ledger.read()) == worlds.batch(0, 300)
 

@@ -15,12 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taihang.trust.ledger import Ledger, forged, journal, store, verify
+from taihang.trust.ledger import Ledger, forged, journal, settling, store, verify
 from tests.trust.ledger import worlds
 
 
 def _crashed(ledger: Ledger) -> None:
     """Let go of the files as a dead process does."""
+    assert ledger._settler is not None
+    ledger._settler.close()
     ledger._journal.close()
     os.close(ledger._lock)
 
@@ -131,6 +133,7 @@ def test_death_between_any_two_writes_of_publishing(
         died = False
         try:
             ledger.checkpoint()
+            ledger.settle()
         except Dead:
             died = True
     assert died == (left[0] < 0)
@@ -140,6 +143,92 @@ def test_death_between_any_two_writes_of_publishing(
         ledger.append(worlds.batch(270, 300))
     assert verify.log(store.Folder(folder), worlds.POLICY).size == 570
     assert [p.name for p in folder.glob("journal-*")] == [f"journal-{570:020}"]
+
+
+@pytest.mark.parametrize("damage", ["lost", "emptied", "garbled"])
+def test_files_that_were_laid_and_not_settled_are_laid_again(
+    tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut takes what was not synced: every file since the last settled checkpoint."""
+    folder = worlds.filled(tmp_path / "log", 300)
+    ledger = Ledger(folder, worlds.LOG)
+    there = {p for p in folder.rglob("*") if p.is_file()}
+    with monkeypatch.context() as patched:
+        patched.setattr(settling.Settler, "_settle", lambda _: None)
+        for turn in range(3):
+            ledger.append(worlds.batch(300 + 200 * turn, 200))
+            seen = ledger.checkpoint()
+        ledger.append(worlds.batch(900, 7))
+    _crashed(ledger)
+    laid = {p for p in (folder / "tile").rglob("*") if p.is_file()} - there
+    assert laid
+    for path in laid:
+        if damage == "lost":
+            path.unlink()
+        else:
+            path.write_bytes(b"" if damage == "emptied" else b"x" * path.stat().st_size)
+    with Ledger(folder, worlds.LOG) as ledger:
+        assert list(ledger.read()) == worlds.batch(0, 907)
+    assert verify.log(store.Folder(folder), worlds.POLICY, since=seen).size == 907
+
+
+def test_what_was_settled_and_is_changed_is_not_signed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = worlds.filled(tmp_path / "log", 300)
+    ledger = Ledger(folder, worlds.LOG)
+    with monkeypatch.context() as patched:
+        patched.setattr(settling.Settler, "_settle", lambda _: None)
+        ledger.append(worlds.batch(300, 10))
+        ledger.checkpoint()
+    _crashed(ledger)
+    path = folder / "tile" / "0" / "001.p" / "44"
+    path.write_bytes(b"\0" * 32 + path.read_bytes()[32:])
+    with pytest.raises(forged.Forged, match="root of 300 entries"):
+        Ledger(folder, worlds.LOG)
+
+
+def test_a_journal_that_leads_elsewhere_is_not_laid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signed checkpoint covers ten entries more than is settled, and the journal has ten others."""
+    folders = []
+    for name, first in (("log", 300), ("other", 500)):
+        folder = worlds.filled(tmp_path / name, 300)
+        ledger = Ledger(folder, worlds.LOG)
+        with monkeypatch.context() as patched:
+            patched.setattr(settling.Settler, "_settle", lambda _: None)
+            ledger.append(worlds.batch(first, 10))
+            ledger.checkpoint()
+        _crashed(ledger)
+        folders.append(folder / f"journal-{300:020}")
+    shutil.copy(folders[1], folders[0])
+    with pytest.raises(forged.Forged, match="root of 310 entries"):
+        Ledger(tmp_path / "log", worlds.LOG)
+    for path in (tmp_path / "log").glob("journal-*"):
+        path.write_bytes(b"")
+    with pytest.raises(forged.Forged):
+        Ledger(tmp_path / "log", worlds.LOG)
+
+
+def test_a_sync_that_fails_behind_the_writers_back_keeps_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path / "log", worlds.LOG)
+    ledger.append(worlds.batch(0, 10))
+
+    def failing(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.Folder, "settle", lambda *_: failing())
+        ledger.checkpoint()
+        with pytest.raises(OSError, match="Input/output"):
+            ledger.settle()
+    ledger.append(worlds.batch(10, 10))
+    ledger.checkpoint()
+    with pytest.raises(OSError, match="Input/output"):
+        ledger.close()
+    assert (tmp_path / "log" / f"journal-{0:020}").stat().st_size
+    with Ledger(tmp_path / "log", worlds.LOG) as ledger:
+        assert list(ledger.read()) == worlds.batch(0, 20)
+    assert [p.name for p in (tmp_path / "log").glob("journal-*")] == [f"journal-{20:020}"]
 
 
 def _dying(real: object, left: list[int]) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,9 @@ from taihang.trust.ledger import (
     entry,
     forged,
     keys,
-    log,
     merkle,
     proof,
+    restoring,
     store,
     tiles,
     verify,
@@ -194,10 +195,10 @@ def test_a_store_that_is_away_does_not_lose_what_was_acknowledged(tmp_path: Path
     class Away(store.Folder):
         away = False
 
-        def write(self, files: dict[str, bytes]) -> None:  # type: ignore[override]
+        def lay(self, files: Mapping[str, bytes]) -> None:
             if self.away:
                 raise errors.Failure("engines:disk_full", path=self.path)
-            super().write(files)
+            super().lay(files)
 
     files = Away(tmp_path / "blobs")
     ledger = Ledger(tmp_path / "log", worlds.LOG, files=files, publish_after=4)
@@ -215,7 +216,7 @@ def test_an_export_is_the_log_again(tmp_path: Path) -> None:
     folder = worlds.filled(tmp_path / "log", 600)
     with Ledger(folder, worlds.LOG) as ledger:
         seen = ledger.export(tmp_path / "log.tar")
-    log.restore(tmp_path / "log.tar", tmp_path / "again", worlds.POLICY)
+    restoring.restore(tmp_path / "log.tar", tmp_path / "again", worlds.POLICY)
     with Ledger(tmp_path / "again", worlds.LOG) as ledger:
         assert ledger.checkpoint() == seen
         assert list(ledger.read()) == worlds.batch(0, 600)
@@ -223,7 +224,7 @@ def test_an_export_is_the_log_again(tmp_path: Path) -> None:
     found = verify.log(store.read_only(tmp_path / "again"), worlds.POLICY, since=seen)
     assert found.size == 610
     with pytest.raises(errors.UserError, match="not empty"):
-        log.restore(tmp_path / "log.tar", tmp_path / "again", worlds.POLICY)
+        restoring.restore(tmp_path / "log.tar", tmp_path / "again", worlds.POLICY)
     with Ledger(folder, worlds.LOG) as ledger:
         ledger.export(tmp_path / "second.tar")
     assert (tmp_path / "second.tar").read_bytes() == (tmp_path / "log.tar").read_bytes()

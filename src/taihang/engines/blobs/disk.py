@@ -7,7 +7,7 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +48,17 @@ def write(files: Mapping[Path, bytes]) -> None:
         sync(folder)
 
 
+def settle(paths: Sequence[Path]) -> None:
+    """Make files that were written before durable, and their names; one that is gone is left out.
+
+    Raises errors.Failure.
+    """
+    with concurrent.futures.ThreadPoolExecutor(_TOGETHER) as pool:
+        list(pool.map(_settle, paths))
+    for folder in sorted({path.parent for path in paths}):
+        sync(folder)
+
+
 def sync(folder: Path) -> None:
     """Make the names in a folder durable. Raises errors.Failure."""
     with spoken(folder):
@@ -67,6 +78,18 @@ def made(folder: Path) -> None:
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
     sync(folder.parent)
+
+
+def _settle(path: Path) -> None:
+    with spoken(path):
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _write(item: tuple[Path, bytes]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
-import itertools
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,14 +11,29 @@ from typing import Self
 
 from taihang.core import errors
 from taihang.engines.blobs import disk
-from taihang.trust.ledger import checkpoint, forged, journal, keys, merkle, note, proof, store, tiles
+from taihang.trust.ledger import (
+    checkpoint,
+    forged,
+    journal,
+    keys,
+    locking,
+    merkle,
+    note,
+    proof,
+    settling,
+    store,
+    tiles,
+)
 from taihang.trust.ledger import entry as entries
 
+# In the class below the word is its method.
+_Checkpoint = checkpoint.Checkpoint
+_Policy = checkpoint.Policy
+_Signed = checkpoint.Signed
 _PUBLISH_AFTER = 1 << 16  # entries that wait at most; a checkpoint that is asked for publishes sooner
-_RESTORED = 128  # files that are written together
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)  # frozen costs a microsecond each, and it is only an answer
 class Receipt:
     """An entry's place; it is durable, and `leaf_hash` is what a proof starts from."""
 
@@ -62,7 +75,8 @@ class Ledger:
         self._queue_lock = threading.Lock()
         self._write_lock = threading.RLock()
         self._witnessed: checkpoint.Signed | None = None
-        self._lock = _locked(folder)
+        self._lock = locking.locked(folder)
+        self._settler = settling.Settler(folder, self._files) if isinstance(self._files, store.Folder) else None
         try:
             self._open()
         except BaseException:
@@ -180,6 +194,11 @@ class Ledger:
             store.archive(self._files, ("checkpoint", *names), path)
             return signed
 
+    def settle(self) -> None:
+        """Return when the published files are durable too (the entries are anyway). Raises errors.Failure."""
+        if self._settler is not None:
+            self._settler.wait()
+
     def close(self) -> None:
         """Publish what waits and let others write."""
         with self._write_lock:
@@ -187,7 +206,10 @@ class Ledger:
                 return
             try:
                 self.checkpoint()
+                self.settle()
             finally:
+                if self._settler is not None:
+                    self._settler.close()
                 self._journal.close()
                 os.close(self._lock)
                 self._lock = -1
@@ -212,31 +234,63 @@ class Ledger:
         data = self._files.read("checkpoint")
         fresh = data is None
         if data is None:
-            if _begun(self.folder) or self._files.read("tile/0/000") is not None:
+            if locking.begun(self.folder) or self._files.read("tile/0/000") is not None:
                 # The first checkpoint is written before all else: one that is gone was taken away.
                 raise forged.Forged("trust:ledger.missing", where=self._files.where("checkpoint"))
-            self._signed = checkpoint.sign(checkpoint.Checkpoint(self.signer.name, 0, merkle.EMPTY), self.signer)
-            self._files.write({"checkpoint": self._signed.encoded()})
-        else:
-            self._signed = checkpoint.verify(data, policy, self._files.where("checkpoint"))
-        head = self._signed.head
-        self._reader = tiles.Reader(self._files, head.size)
+            data = checkpoint.sign(checkpoint.Checkpoint(self.signer.name, 0, merkle.EMPTY), self.signer).encoded()
+            if self._settler is not None:
+                settling.mark(self.folder, data)
+            self._files.write({"checkpoint": data})
+        self._signed = checkpoint.verify(data, policy, self._files.where("checkpoint"))
+        base = self._settled(policy).head
+        self._reader = tiles.Reader(self._files, base.size)
         self._edge = tiles.Edge.of(self._reader)
-        if self._edge.root() != head.root:
-            raise forged.Forged("trust:ledger.root", where=self._files.where("checkpoint"), size=head.size)
-        number, rest = divmod(head.size, tiles.WIDTH)
+        if self._edge.root() != base.root:
+            raise forged.Forged("trust:ledger.root", where=self._files.where("checkpoint"), size=base.size)
+        number, rest = divmod(base.size, tiles.WIDTH)
         self._tail = self._reader.bundle(number) if rest else []
         if [merkle.leaf(data) for data in self._tail] != (self._reader.tile(0, number) if rest else []):
             raise forged.Forged(
                 "trust:ledger.bundle", where=self._reader.where("entries", number), tile=self._reader.where(0, number)
             )
-        empty = fresh or (head.size == 0 and not any(self.folder.glob("journal-*")))
-        self._waiting, first, length = ([], 0, 0) if empty else journal.recover(self.folder, head.size)
+        empty = fresh or (self._signed.head.size == 0 and not any(self.folder.glob("journal-*")))
+        self._waiting, first, length = ([], 0, 0) if empty else journal.recover(self.folder, base.size)
         self._hashes = [merkle.leaf(data) for data in self._waiting]
-        self._journal = journal.Journal(self.folder, first, length, head.size + len(self._waiting))
+        self._continues(self._signed.head)
+        self._journal = journal.Journal(self.folder, first, length, base.size + len(self._waiting))
         if self._witnessed_path.exists():
             kept = self._witnessed_path.read_bytes()
             self._witnessed = checkpoint.verify(kept, policy, self._witnessed_path)
+        if base.size < self._signed.head.size:
+            # A crash came before these files were durable: they are laid again.
+            self._publish()
+
+    def _settled(self, policy: _Policy) -> _Signed:
+        """The checkpoint whose files are known to be on the disk."""
+        if self._settler is None:
+            return self._signed
+        path = self.folder / settling.NAME
+        with disk.spoken(path):
+            data = path.read_bytes() if path.exists() else None
+        kept = None if data is None else checkpoint.verify(data, policy, path)
+        if kept is not None and kept.head.size < self._signed.head.size:
+            return kept
+        # A log that comes from elsewhere was written whole.
+        settling.mark(self.folder, self._signed.encoded())
+        return self._signed
+
+    def _continues(self, head: _Checkpoint) -> None:
+        """Check that the entries at hand lead to a signed head. Raises forged.Forged."""
+        more = head.size - self._edge.size
+        if not 0 <= more <= len(self._hashes):
+            raise forged.Forged(
+                "trust:ledger.journal_gap", where=self.folder, found=self._edge.size + len(self._hashes),
+                right=head.size,
+            )  # fmt: skip
+        edge = self._edge.copy()
+        edge.grow(self._hashes[:more])
+        if edge.root() != head.root:
+            raise forged.Forged("trust:ledger.root", where=self._files.where("checkpoint"), size=head.size)
 
     def _commit(self, own: _Request) -> None:
         """Write what waits in the queue with one sync."""
@@ -263,10 +317,11 @@ class Ledger:
             self._publish_after = 2 * len(self._waiting)
 
     def _publish(self) -> None:
-        """Tiles first, then the checkpoint that needs them, then the journal that neither needs."""
+        """Tiles first, then the checkpoint that needs them; the journal goes when both are durable."""
         edge = self._edge.copy()
-        hashes = edge.grow(self._hashes) | edge.partial()
-        files = {tiles.name(*place): data for place, data in hashes.items()}
+        made = edge.grow(self._hashes) | edge.partial()
+        # A partial tile that did not grow is there, and durable: it must not be laid again.
+        files = {tiles.name(*place): data for place, data in made.items() if place not in self._edge.partial()}
         number, known = divmod(self._edge.size, tiles.WIDTH)
         rows = self._tail + self._waiting
         assert len(self._tail) == known
@@ -274,7 +329,11 @@ class Ledger:
             part = rows[place : place + tiles.WIDTH]
             files[tiles.name("entries", number + place // tiles.WIDTH, len(part))] = tiles.bundle(part)
         signed = checkpoint.sign(checkpoint.Checkpoint(self.signer.name, edge.size, edge.root()), self.signer)
-        self._files.write(files)
+        if isinstance(self._files, store.Folder):
+            self._files.lay(files)
+        else:
+            self._alone()
+            self._files.write(files)
         self._files.write({"checkpoint": signed.encoded()})
         self._signed, self._edge, self._reader = signed, edge, tiles.Reader(self._files, edge.size)
         self._tail = rows[len(rows) - edge.size % tiles.WIDTH :]
@@ -282,26 +341,21 @@ class Ledger:
         old = self._journal
         self._journal = journal.Journal(self.folder, edge.size, 0, edge.size)
         old.close()
-        journal.drop(self.folder, edge.size)
+        if self._settler is not None:
+            self._settler.add(list(files), edge.size, signed.encoded())
+        else:
+            journal.drop(self.folder, edge.size)
 
-
-def restore(archive: Path, folder: Path, policy: checkpoint.Policy) -> None:
-    """Make a log's folder out of an exported file, which is verified first.
-
-    Raises errors.UserError when there is a log already, forged.Forged when the file does not hold.
-    """
-    from taihang.trust.ledger import verify  # noqa: PLC0415 - verify reads what this module writes
-
-    if folder.exists() and any(folder.iterdir()):
-        raise errors.UserError("trust:ledger.exists", path=folder)
-    files = store.read_only(archive)
-    found = verify.log(files, policy)
-    target, reader = store.Folder(folder), tiles.Reader(files, found.size)
-    places = tiles.layout(found.size)
-    while some := list(itertools.islice(places, _RESTORED)):
-        target.write({tiles.name(*place): reader.file(*place[:2]) for place in some})
-    target.write({"checkpoint": found.checkpoint})
-    journal.Journal(folder, found.size, 0, found.size).close()
+    def _alone(self) -> None:
+        """A shared store has no lock: what it holds must be ours, or another writer has the key too."""
+        data = self._files.read("checkpoint")
+        if data == self._signed.encoded():
+            return
+        where = self._files.where("checkpoint")
+        if data is None:
+            raise forged.Forged("trust:ledger.missing", where=where)
+        # A write whose answer was lost is ours as well.
+        self._continues(checkpoint.verify(data, checkpoint.Policy(self.signer.verifier), where).head)
 
 
 def _fitting(queue: list[_Request], own: _Request) -> list[_Request]:
@@ -317,21 +371,3 @@ def _fitting(queue: list[_Request], own: _Request) -> list[_Request]:
 
 def _weight(request: _Request) -> int:
     return sum(map(len, request.encoded)) + 2 * len(request.encoded)
-
-
-def _begun(folder: Path) -> bool:
-    with disk.spoken(folder):
-        return any(path.name != "lock" and not path.name.startswith(".part-") for path in folder.iterdir())
-
-
-def _locked(folder: Path) -> int:
-    """An exclusive lock that ends with the process. Raises errors.UserError when another one holds it."""
-    with disk.spoken(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise errors.UserError("trust:ledger.locked", path=folder) from None
-    return handle

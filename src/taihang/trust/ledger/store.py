@@ -12,7 +12,7 @@ import re
 import shutil
 import stat
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -64,8 +64,39 @@ class Folder:
     def write(self, files: Mapping[str, bytes]) -> None:
         """See Store."""
         disk.write({self._path(name): data for name, data in files.items()})
-        for name in files:
-            # A full file starts with what its partial ones held, and readers look there next.
+        self._without_partials(files)
+
+    def lay(self, files: Mapping[str, bytes]) -> None:
+        """Put new files there, each whole for whoever reads them; they are durable only after `settle`.
+
+        For one writer at a time. Raises errors.Failure.
+        """
+        for folder in sorted({self._path(name).parent for name in files}):
+            disk.made(folder)
+        for name, data in files.items():
+            path = self._path(name)
+            with disk.spoken(path):
+                temporary = path.with_name(f".part-{path.name}")
+                try:
+                    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+                    with os.fdopen(handle, "wb") as out:
+                        out.write(data)
+                    temporary.replace(path)
+                except BaseException:
+                    temporary.unlink(missing_ok=True)
+                    raise
+
+    def settle(self, names: Sequence[str]) -> None:
+        """Make files that were laid durable, then take away the partial ones that they continue.
+
+        Raises errors.Failure.
+        """
+        disk.settle([self._path(name) for name in names])
+        self._without_partials(names)
+
+    def _without_partials(self, names: Iterable[str]) -> None:
+        """A full file starts with what its partial ones held, and readers look there next."""
+        for name in names:
             partial = self._path(name + ".p/1").parent if name != "checkpoint" and ".p/" not in name else None
             if partial is not None and partial.is_dir():
                 shutil.rmtree(partial, ignore_errors=True)
