@@ -1,0 +1,1 @@
+"""The API: everything the platform does, over HTTP under /api/v1."""

@@ -1,0 +1,82 @@
+"""Platform: every part of it opened from the settings and wired together, for the API, workers and verbs."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from taihang.app import home as homes
+from taihang.app.jobs import service as jobs
+from taihang.catalog import catalogue
+from taihang.core import principal, settings
+from taihang.engines.blobs import blobs
+from taihang.engines.blobs import opening as blob_stores
+from taihang.engines.store import opening as stores
+from taihang.trust.access import guard
+from taihang.trust.identity import accounts, sessions, tokens
+
+JOB_MODULES = ("taihang.app.walks",)
+
+
+class Settings(settings.Section):
+    """`[platform]` in taihang.toml: where store and blobs are; TAIHANG_STORE and TAIHANG_BLOBS win."""
+
+    name: ClassVar[str] = "platform"
+    store: str = ""
+    blobs: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Places:
+    """Where everything is kept: the home folder, the store's URL, the blobs' URL."""
+
+    home: Path
+    store: str
+    blobs: str
+
+
+def places() -> Places:
+    """From the environment, else taihang.toml, else the home folder. Raises errors.UserError."""
+    home = homes.folder().absolute()
+    chosen = Settings.current()
+    store = os.environ.get("TAIHANG_STORE") or chosen.store or f"sqlite:///{home / 'taihang.db'}"
+    kept = os.environ.get("TAIHANG_BLOBS") or chosen.blobs or (home / "blobs").as_uri()
+    return Places(home, store, kept)
+
+
+class Platform:
+    """The parts, each made once; what belongs to one principal is made for each call."""
+
+    def __init__(self, where: Places) -> None:
+        self.places = where
+        self.home = where.home
+        self.store: stores.Store = stores.open_store(where.store)
+        self.blobs: blobs.Blobs = blob_stores.open_blobs(where.blobs)
+        self.accounts = accounts.Accounts(self.store)
+        self.guard = guard.Guard()
+        self.jobs = jobs.Jobs(self.store, where.home, roots=(), modules=JOB_MODULES)
+
+    @property
+    def sessions(self) -> sessions.Sessions:
+        """Who is signed in."""
+        return self.accounts.sessions
+
+    @property
+    def tokens(self) -> tokens.Tokens:
+        """What programs sign in with."""
+        return self.accounts.tokens
+
+    def catalogue(self, who: principal.Principal) -> catalogue.Catalogue:
+        """The catalogue as this principal sees it."""
+        return catalogue.Catalogue(self.store, who)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.store.close()
+
+
+def open_platform(where: Places | None = None) -> Platform:
+    """The platform of the settings. Raises errors.UserError, errors.Failure."""
+    return Platform(where or places())

@@ -1,0 +1,225 @@
+"""Walks: inspect, profile and assess of catalogued versions, as jobs; results go to catalogue, blobs and ledger.
+
+Parameters name versions, never paths of this machine: what a caller over the network may ask for is what
+is in the catalogue of its own tenant.
+"""
+
+# ruff: noqa: PLC0415 - the service reads the parameters' models; only a job's own process needs the engines
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pydantic
+import sqlalchemy as sa
+
+from taihang.app.jobs import kinds
+from taihang.core import errors, i18n, words
+
+if TYPE_CHECKING:
+    from taihang.catalog import catalogue
+    from taihang.engines.blobs import blobs
+
+_MANIFEST = "blob:"
+_LARGEST_BOOK = 4 << 20
+Version = Annotated[str, pydantic.StringConstraints(pattern=r"^version-[0-9a-f]{16}$")]
+Book = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+
+
+class _Parameters(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", str_max_length=200)
+
+    version: Version
+    lang: i18n.Language | None = None
+
+
+class Inspect(_Parameters):
+    """`rules`: a shipped rulebook's name, or the version of one that was uploaded; `zones` a version too."""
+
+    rules: Book | None = None
+    zones: Version | None = None
+    budget: Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?%$")] = "2%"
+    fail_on: words.Level | None = None
+
+
+class Profile(_Parameters):
+    """A table's profile."""
+
+
+class Assess(_Parameters):
+    """`table` is the name by which the rules speak of the version's rows."""
+
+    rules: Book | None = None
+    table: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] | None = None
+    fail_on: words.Level | None = None
+    as_of: pydantic.AwareDatetime | None = None
+
+
+KINDS: dict[str, type[_Parameters]] = {"inspect-asset": Inspect, "profile-asset": Profile, "assess-asset": Assess}
+
+
+def check(kind: str, parameters: Mapping[str, Any], known: catalogue.Catalogue, may: Callable[..., None]) -> None:
+    """Nothing when the caller may read every version that the parameters name, and all are stored.
+
+    Raises errors.UserError, errors.NotFound, errors.Forbidden.
+    """
+    given = kinds.read(kind, parameters)
+    for field in ("version", "rules", "zones"):
+        name = getattr(given, field, None)
+        if name is None or not name.startswith("version-"):
+            continue
+        found = known.version(name)
+        about = known.asset(found.asset_id)
+        may("asset:read", about.id, owner=about.owner or None, sensitivity=about.sensitivity)
+        if not found.stored:
+            raise errors.UserError("app.api:not_stored", id=name)
+
+
+def files(kept: blobs.Blobs, tenant: str, folder: str) -> dict[str, tuple[str, int]]:
+    """The files of a report by name, as (SHA-256, size); none for a report that was not written by a job."""
+    if not folder.startswith(_MANIFEST):
+        return {}
+    plain = json.loads(kept.read(tenant, folder.removeprefix(_MANIFEST)))
+    return {name: (sha256, size) for name, (sha256, size) in plain.items()}
+
+
+@kinds.kind("inspect-asset", parameters=Inspect)
+def _inspect(given: Inspect, context: kinds.Context) -> kinds.Result:
+    from taihang.app import inspect
+
+    with _Desk(context) as desk, desk.file(given.version) as video, desk.book(given.rules) as book:
+        with desk.file(given.zones) if given.zones else contextlib.nullcontext() as zones:
+            done = inspect.inspect(
+                video,
+                rules=book,
+                zones=zones,
+                budget=given.budget,
+                lang=given.lang,
+                fail_on=given.fail_on,
+                out=context.folder,
+                progress=context.progress,
+            )
+        return desk.recorded(given.version, "inspect", done.exit_code)
+
+
+@kinds.kind("profile-asset", parameters=Profile)
+def _profile(given: Profile, context: kinds.Context) -> kinds.Result:
+    from taihang.app import profile
+
+    with _Desk(context) as desk, desk.file(given.version) as table:
+        profile.profile(str(table), lang=given.lang, out=context.folder, progress=context.progress)
+        return desk.recorded(given.version, "profile", 0)
+
+
+@kinds.kind("assess-asset", parameters=Assess)
+def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
+    from taihang.app import assess
+
+    with _Desk(context) as desk, desk.file(given.version) as table, desk.book(given.rules) as book:
+        done = assess.assess(
+            str(table) if given.table is None else f"{given.table}={table}",
+            rules=book,
+            lang=given.lang,
+            fail_on=given.fail_on,
+            as_of=given.as_of,
+            out=context.folder,
+        )
+        return desk.recorded(given.version, "assess", done.exit_code)
+
+
+class _Desk:
+    """What a job of this kind needs of the platform."""
+
+    def __init__(self, context: kinds.Context) -> None:
+        from taihang.app import platform
+        from taihang.catalog import catalogue
+        from taihang.engines.blobs import opening as blob_stores
+        from taihang.engines.store import opening as stores
+
+        where = platform.places()
+        self._context = context
+        self._store = stores.open_store(where.store)
+        self._blobs = blob_stores.open_blobs(where.blobs)
+        self._catalogue = catalogue.Catalogue(self._store, context.principal)
+
+    def __enter__(self) -> _Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
+
+    @contextlib.contextmanager
+    def file(self, version: str) -> Iterator[Path]:
+        """A version's bytes, checked, as a file that is called as the asset is."""
+        found = self._catalogue.version(version)
+        with (
+            self._blobs.local(self._context.principal.tenant, found.asset.sha256) as path,
+            tempfile.TemporaryDirectory(prefix="taihang-asset-") as folder,
+        ):
+            link = Path(folder) / _plain(found.asset.name)
+            link.symlink_to(path)
+            yield link
+
+    @contextlib.contextmanager
+    def book(self, rules: str | None) -> Iterator[Path | str | None]:
+        """A rulebook by its shipped name or its version; one of a version may extend shipped books only."""
+        if rules is None or not rules.startswith("version-"):
+            yield rules
+            return
+        from taihang.rules import rulebook
+
+        with self.file(rules) as kept:
+            if kept.stat().st_size > _LARGEST_BOOK:
+                raise errors.UserError("app.api:body_size", most=_LARGEST_BOOK)
+            data = kept.read_bytes()
+        rulebook.loads(data, rules)
+        with tempfile.TemporaryDirectory(prefix="taihang-book-") as folder:
+            path = Path(folder) / f"{rules}.rules.yaml"
+            path.write_bytes(data)
+            yield path
+
+    def recorded(self, version: str, kind: str, exit_code: int) -> kinds.Result:
+        """Keep the report's files and record it with the version, once for this job."""
+        from taihang.report import json as reporting
+
+        out, tenant = self._context.folder, self._context.principal.tenant
+        report = reporting.load((out / reporting.NAME).read_bytes())
+        manifest: dict[str, tuple[str, int]] = {}
+        for path in sorted(p for p in out.rglob("*") if p.is_file()):
+            blob = self._blobs.put(tenant, path)
+            manifest[path.relative_to(out).as_posix()] = (blob.sha256, blob.size)
+        folder = self._blobs.put(tenant, json.dumps(manifest, ensure_ascii=False).encode()).sha256
+
+        def work(conn: sa.Connection) -> str:
+            from taihang.catalog import recording
+
+            told, _ = recording.record(
+                conn,
+                self._store.scope(tenant),
+                report,
+                version,
+                kind=kind,
+                job_id=self._context.job,
+                folder=f"{_MANIFEST}{folder}",
+                now=datetime.datetime.now(datetime.UTC),
+            )
+            return told.id
+
+        told = self._context.effect("report", work)
+        return kinds.Result(
+            inputs=(report.asset.sha256,),
+            versions={one.name: one.version for one in report.produced_by},
+            summary={"exit_code": exit_code, "findings": len(report.findings), "report": told, "version": version},
+        )
+
+
+def _plain(name: str) -> str:
+    """The last part of a name as a file's name."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    clean = "".join(c if c.isprintable() and c not in "#=" else "-" for c in last).lstrip(".")
+    return clean.encode()[:200].decode(errors="ignore") or "asset"
