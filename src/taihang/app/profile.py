@@ -13,13 +13,14 @@ import pydantic
 import taihang
 from taihang.core import asset as assets
 from taihang.core import errors, i18n, job, words
-from taihang.data.profile import diff, profiling, relations, sections, suggest
+from taihang.data.profile import croissant, diff, profiling, relations, sections, suggest
 from taihang.data.profile import profile as profiles
 from taihang.engines.sources import opening
 from taihang.report import bundle, document
 
 PROFILE = "evidence/profile.json"
 RULES = "evidence/suggested.rules.yaml"
+CROISSANT = "evidence/croissant.json"
 _LARGEST_PROFILE = 1 << 30
 Path_ = str | os.PathLike[str]
 
@@ -104,6 +105,7 @@ def _written(made: profiles.Profile, old: profiles.Profile | None, folder: Path,
     files: dict[str, bytes | Path] = {
         PROFILE: (made.model_dump_json(indent=1) + "\n").encode(),
         RULES: suggest.book(made).encode(),
+        CROISSANT: croissant.described(made, file=Path(made.asset.name).is_file()).encode(),
     }
     paths = bundle.write(report, folder, i18n.current(), files)
     return Profiled(made, paths.html or paths.folder, changes, len(rules), seconds)
