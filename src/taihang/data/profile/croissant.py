@@ -67,7 +67,7 @@ def described(made: profile.Profile, *, file: bool) -> str:
         "@type": "sc:Dataset",
         "conformsTo": SPECIFICATION,
         "name": name,
-        "description": f"{made.rows} rows, {len(made.columns)} columns; profiled by Taihang on {made.created:%Y-%m-%d}.",
+        "description": f"{made.rows} rows, {len(made.columns)} columns; profiled by Taihang, {made.created:%Y-%m-%d}.",
         "datePublished": f"{made.created:%Y-%m-%d}",
     }
     if form:
