@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from fixtures import stores
 from taihang.catalog.tickets import desk, quarantine, words
 from taihang.core import errors, evidence, principal
 from taihang.core import words as core
+from taihang.engines.notify import deliveries
 from taihang.engines.store import opening
 from taihang.trust.ledger import outbox
 
@@ -310,3 +312,18 @@ def test_the_suite_grows_with_what_was_verified(ann: desk.Desk) -> None:
     ann.verify(ident, lambda card: made.rerun(2))
     assert [(c.rulebook, c.rule, c.ticket) for c in ann.suite("orders")] == [("tables", "no-null", ident)]
     assert ann.suite("other") == ()
+
+
+def test_channels_hear_of_what_they_asked_for(ann: desk.Desk, store: opening.Store) -> None:
+    subject = made.subject(tags=("urgent",))
+    ident = ann.open_by_policy([made.found()], made.rules(), subject).opened[0]
+    ann.comment(ident, "quiet")
+    assert [d.topic for d in deliveries.listed(store, "plant")] == ["ticket.opened"]
+    with store.read() as conn:
+        row = conn.execute(store.scope("plant").select(deliveries.deliveries)).one()
+    assert json.loads(row.channel) == {"kind": "webhook", "url": "https://hooks.example.com/x", "secret": "env:HOOK"}
+    payload = json.loads(row.payload)
+    assert payload["ticket"]["id"] == ident
+    assert "多条规则未通过" in payload["subject"]["zh"]
+    assert "opened by policy plant 3" in payload["body"]["en"]
+    assert not deliveries.listed(store, "other")

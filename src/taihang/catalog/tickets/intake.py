@@ -70,10 +70,10 @@ class Intake:
             return False
         note = self._note("opened", policy=loaded.named(entry), count=len(draft.findings))
         body = {**self._facts(draft), "policy": loaded.named(entry)}
-        pen.append(ident, 1, "", "new", journal.Change("opened", note=note, body=body))
+        pen.append(values, 1, "", "new", journal.Change("opened", note=note, body=body))
         if owner:
             pen.append(
-                ident, 2, "new", "assigned", journal.Change("assigned", body={"owner": owner}, sets={"owner": owner})
+                values, 2, "new", "assigned", journal.Change("assigned", body={"owner": owner}, sets={"owner": owner})
             )
         self._attach(ident, 1, draft)
         return True

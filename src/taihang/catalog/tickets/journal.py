@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from taihang.catalog import text
-from taihang.catalog.tickets import decided, tables, words
+from taihang.catalog.tickets import decided, news, tables, words
 from taihang.core import errors, i18n, ticket
 from taihang.engines.store import scope as scopes
 
@@ -70,11 +70,16 @@ class Pen:
             raise errors.Conflict(
                 "catalog.tickets:stale", ticket=row.id, version=number, expected=row.version, changes="-"
             )
-        self.append(row.id, number, row.state, to, change)
+        self.append({**row._mapping, **sets}, number, row.state, to, change)
         return number
 
-    def append(self, ident: str, number: int, was: str, to: str, change: Change) -> None:
-        """Add an event; what decides something goes to the ledger in the same transaction."""
+    def append(self, now: Mapping[str, Any], number: int, was: str, to: str, change: Change) -> None:
+        """Add an event to a ticket whose columns are `now`.
+
+        What decides something goes to the ledger, and what somebody wants to hear of to its channels, in
+        the same transaction.
+        """
+        ident = now["id"]
         decision = ""
         if change.kind in _STATES:
             facts = {k: v for k, v in change.body.items() if isinstance(v, (str, int)) and k in _FACTS}
@@ -100,6 +105,7 @@ class Pen:
             "decision": decision,
         }
         self.conn.execute(self.scope.insert(tables.events, values))
+        news.tell(self.conn, self.scope, now, values, change.note)
 
 
 # Parts of an event that the ledger may know: hashes, names of rules and policies, counts.

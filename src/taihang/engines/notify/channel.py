@@ -10,7 +10,7 @@ import pydantic
 import pydantic_core
 
 _REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]{0,199}|file:.{1,1000})$"
-_ADDRESS = re.compile(r"[^\s<>,;:\"()\[\]\\@]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 Reference = Annotated[str, pydantic.StringConstraints(pattern=_REFERENCE)]
 
 
@@ -18,7 +18,7 @@ def _url(text: str) -> str:
     """An address that a webhook may have: no password, no fragment, no blanks or controls."""
     try:
         parts = urllib.parse.urlsplit(text)
-        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fine, parts = False, urllib.parse.urlsplit("")
     if not fine or parts.username or parts.password or parts.fragment or re.search(r"[^\x21-\x7e]", text):
