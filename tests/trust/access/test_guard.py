@@ -22,7 +22,7 @@ principals = st.builds(
         st.none(), st.lists(st.sampled_from(["*:*", "asset:*", "*:read", "job:run", ""]), max_size=3).map(tuple)
     ),
 )
-sensitivities = st.sampled_from(["", "public", "internal", "confidential", "restricted", "nonsense"])
+sensitivities = st.sampled_from(["", "public", "internal", "sensitive", "important", "core", "nonsense"])
 
 
 @st.composite
@@ -146,7 +146,7 @@ def test_a_policy_that_errs_is_a_no() -> None:
         ({"roles": ("admin",), "scopes": ("job:*",)}, "asset:delete", {}, "scopes"),
         ({"roles": ("admin",)}, "asset:delete", {"tenant": "north"}, "not of this tenant"),
         ({"roles": ("admin",), "tenant": "north"}, "tenant:create", {"tenant": "north"}, "platform"),
-        ({"roles": ("viewer",)}, "asset:read", {"sensitivity": "restricted"}, "restricted"),
+        ({"roles": ("viewer",)}, "asset:read", {"sensitivity": "core"}, "core"),
     ],
 )
 def test_a_refusal_says_what_is_lacking(who: dict, action: str, resource: dict, told: str) -> None:

@@ -24,7 +24,8 @@ class Resource:
 
     `noun` is the action's noun (`asset`, `job` …); `id` is `*` for all of them, as when listing or creating.
     `tenant` is the one that the thing belongs to, read from the thing and never from the request. `owner` is
-    a principal's name. `sensitivity`: '' or `public`, `internal`, `confidential`, `restricted`.
+    a principal's name. `sensitivity`: the catalogue's word (`public`, `internal`, `sensitive`, `important`, `core`),
+    or '' where nothing is marked.
     """
 
     noun: str

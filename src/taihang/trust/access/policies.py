@@ -57,7 +57,7 @@ class Case(words.Word):
     own: bool = False
     scopes: tuple[str, ...] | None = None
     id: str = "*"
-    sensitivity: Literal["", "public", "internal", "confidential", "restricted"] = ""
+    sensitivity: Literal["", "public", "internal", "sensitive", "important", "core"] = ""
     tags: tuple[str, ...] = ()
 
     @pydantic.field_validator("action")
