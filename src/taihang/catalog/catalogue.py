@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 
 from taihang.catalog import cursor, finding_list, recording, registering, reviewing, search, tables, trends, words
+from taihang.catalog.lineage import lineage
 from taihang.core import asset as assets
 from taihang.core import principal as principals
 from taihang.engines.store import opening
@@ -22,7 +23,7 @@ class Catalogue:
     Whether the principal may do it is asked elsewhere (`trust.access`) before it is called. Another
     tenant's id is answered as one that does not exist: errors.NotFound. What a text, a cursor or a
     limit must look like is told by errors.UserError. Every method is one transaction, and may be
-    repeated: the same call twice leaves what one call leaves.
+    repeated: the same call twice leaves what one call leaves. `lineage` is what runs read and wrote.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Catalogue:
         self.store = store
         self.principal = principal
         self.scope = store.scope(principal.tenant)
+        self.lineage = lineage.Lineage(store, principal)
         self._now = now
 
     # Assets and versions

@@ -50,7 +50,7 @@ class Content:
 
     def checked(self) -> Content:
         """Itself. Raises errors.UserError for a name or a text that cannot be kept."""
-        text.checked("name", self.asset.name, 500, least=1)
+        text.checked("name", self.asset.name, 300, least=1)
         text.checked("media_type", self.asset.media_type, 200)
         text.checked("source", self.source, 4000)
         text.checked("job_id", self.job_id, 100)

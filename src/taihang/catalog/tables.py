@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from taihang.engines.store import schema
 
 _ID = sa.String(80)
-_NAME = sa.String(500)
+_NAME = sa.String(300)
 _HASH = sa.String(64)
 
 assets = schema.tenanted(
