@@ -118,11 +118,16 @@ def _commitment(value: str, salt: bytes) -> Commitment:
 
 
 def _members(values: Mapping[str, Fact]) -> str:
-    """A JSON object with its names in order; they need no escapes (see Name)."""
-    return "{" + ",".join([f'"{name}":{_value(values[name])}' for name in sorted(values)]) + "}"
-
-
-def _value(value: Fact) -> str:
-    if isinstance(value, str):
-        return _string(value)
-    return _WORDS[value] if value is None or isinstance(value, bool) else str(value)
+    """A JSON object with its names in order; they need no escapes (see Name). The hot loop of an append."""
+    if not values:
+        return "{}"
+    parts = []
+    for name in sorted(values):
+        value = values[name]
+        if type(value) is str:
+            parts.append(f'"{name}":{_string(value)}')
+        elif value is None or value is True or value is False:
+            parts.append(f'"{name}":{_WORDS[value]}')
+        else:
+            parts.append(f'"{name}":{value}')
+    return "{" + ",".join(parts) + "}"

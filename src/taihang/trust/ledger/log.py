@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, overload
 
 from taihang.core import errors
 from taihang.engines.blobs import disk
@@ -33,12 +33,32 @@ _Signed = checkpoint.Signed
 _PUBLISH_AFTER = 1 << 16  # entries that wait at most; a checkpoint that is asked for publishes sooner
 
 
-@dataclasses.dataclass(slots=True)  # frozen costs a microsecond each, and it is only an answer
+@dataclasses.dataclass(frozen=True, slots=True)
 class Receipt:
     """An entry's place; it is durable, and `leaf_hash` is what a proof starts from."""
 
     index: int
     leaf_hash: bytes
+
+
+class Receipts(Sequence[Receipt]):
+    """The receipts of a batch, made when they are looked at: most callers only want the first or none."""
+
+    def __init__(self, first: int, hashes: Sequence[bytes]) -> None:
+        self.first = first
+        self._hashes = hashes
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    @overload
+    def __getitem__(self, place: int) -> Receipt: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Receipt]: ...
+    def __getitem__(self, place: int | slice) -> Receipt | list[Receipt]:
+        if isinstance(place, slice):
+            return [self[i] for i in range(*place.indices(len(self)))]
+        return Receipt(self.first + place % max(1, len(self)), self._hashes[place])
 
 
 @dataclasses.dataclass(eq=False, slots=True)
@@ -83,7 +103,7 @@ class Ledger:
             os.close(self._lock)
             raise
 
-    def append(self, batch: Sequence[entries.Entry]) -> list[Receipt]:
+    def append(self, batch: Sequence[entries.Entry]) -> Receipts:
         """Add entries in order, all or none; on return they are durable.
 
         Threads that append at the same time share one sync. Raises errors.Failure (nothing of the
@@ -91,13 +111,13 @@ class Ledger:
         """
         return self.append_encoded([entry.encoded() for entry in batch])
 
-    def append_encoded(self, encoded: list[bytes]) -> list[Receipt]:
+    def append_encoded(self, encoded: list[bytes]) -> Receipts:
         """Like `append`, for entries that are bytes already (see `Entry.encoded`)."""
         if sum(map(len, encoded)) + 2 * len(encoded) > journal.LARGEST_FRAME // 2:
             raise errors.UserError("trust:ledger.batch_size", most=journal.LARGEST_FRAME // 2)
         request = _Request(encoded, [merkle.leaf(data) for data in encoded])
         if not encoded:
-            return []
+            return Receipts(0, ())
         with self._queue_lock:
             self._queue.append(request)
         with self._write_lock:
@@ -106,7 +126,7 @@ class Ledger:
                 self._commit(request)
             first = request.first
         assert first is not None
-        return [Receipt(first + i, made) for i, made in enumerate(request.hashes)]
+        return Receipts(first, request.hashes)
 
     def checkpoint(self) -> bytes:
         """The signed checkpoint over every entry that was acknowledged. Raises errors.Failure."""
