@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from taihang.app.jobs import kinds, notes, records, service
-from taihang.core import i18n
+from taihang.core import i18n, ids
 from taihang.engines.store import opening
 
 T = TypeVar("T")
@@ -56,6 +56,7 @@ def run(place: Place, attempt: records.Attempt, left: threading.Event) -> record
         with _Child(place, attempt, scratch, job / f"attempt-{attempt.number}.log") as child:
             ending = _watched(place, attempt, child, left)
         if ending.outcome == "done":
+            ending = dataclasses.replace(ending, output=digest(scratch))
             _published(scratch, service.output(place.home, attempt.job))
         else:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -235,6 +236,15 @@ def _fresh(job: Path, scratch: Path) -> None:
     for old in job.glob("attempt-*/"):
         shutil.rmtree(old, ignore_errors=True)
     scratch.mkdir()
+
+
+def digest(folder: Path) -> str:
+    """Hash of the names and hashes of all files below a folder."""
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        with path.open("rb") as stream:
+            found.append([path.relative_to(folder).as_posix(), ids.digest_stream(stream)])
+    return ids.digest_json(found)
 
 
 def _published(scratch: Path, output: Path) -> None:

@@ -11,9 +11,11 @@ import sqlalchemy as sa
 
 import taihang
 from taihang.app.jobs import kinds, notes, tables
-from taihang.core import errors, i18n
+from taihang.core import errors, i18n, ids
 from taihang.core import job as words
+from taihang.core import words as words_
 from taihang.engines.store import scope
+from taihang.trust.ledger import commitments, entry, outbox
 
 Outcome = Literal["done", "failed", "cancelled", "crashed", "lost", "released", "fault"]
 OVER = ("done", "failed", "cancelled")
@@ -36,11 +38,12 @@ class Attempt:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended, and what it used: CPU seconds, and bytes of memory at most."""
+    """How an attempt ended, the hash of its output, and what it used: CPU seconds, bytes of memory at most."""
 
     outcome: Outcome
     reason: i18n.Message | None = None
     result: kinds.Result | None = None
+    output: words_.Sha256 | None = None
     cpu_s: float | None = None
     peak_rss: int | None = None
 
@@ -107,6 +110,13 @@ def say(
     return {"events": number}
 
 
+def decide(conn: sa.Connection, row: Any, what: str, by: str | None = None, **facts: entry.Fact) -> None:
+    """Put what was decided about a job, and by whom, into the ledger's outbox, in this transaction."""
+    personal = {"by": commitments.commit(conn, row.tenant, by, owner=by)} if by else {}
+    known: dict[str, entry.Fact] = {"kind": row.kind, "attempt": row.attempt, **facts}
+    outbox.put(conn, row.tenant, entry.Entry.now(f"job-{what}", row.id, facts=known, personal=personal))
+
+
 def change(conn: sa.Connection, row: Any, **values: Any) -> None:
     """Write columns of a locked row."""
     jobs = tables.jobs
@@ -122,6 +132,7 @@ def begin(conn: sa.Connection, tenant: str, job: str, round_: int, worker: str) 
         _close(conn, row, Ending("lost"))
     if row.cancel:
         change(conn, row, state="cancelled", ended=now(), **say(conn, row, "app.jobs:state.cancelled"))
+        decide(conn, row, "ended", state="cancelled")
         return None
     number = row.attempt + 1
     conn.execute(
@@ -200,8 +211,11 @@ def end(conn: sa.Connection, attempt: Attempt, ending: Ending, *, again: bool) -
             "inputs": list(ending.result.inputs),
             "versions": dict(ending.result.versions),
             "result": dict(ending.result.summary),
+            "output": ending.output,
         }
     change(conn, row, **values)
+    inputs = ids.digest_json(values.get("inputs", []))
+    decide(conn, row, "ended", state=state, output=ending.output, inputs=inputs)
 
 
 def _close(conn: sa.Connection, row: Any, ending: Ending) -> None:

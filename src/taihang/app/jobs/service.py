@@ -6,20 +6,20 @@ import dataclasses
 import datetime
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from taihang.app.jobs import kinds, notes, records, tables
+from taihang.app.jobs import history, kinds, notes, records, tables
 from taihang.core import errors, i18n, ids
 from taihang.core import job as words
 from taihang.core import principal as people
 from taihang.engines.store import opening
 
 if TYPE_CHECKING:
-    from taihang.app.jobs import dispatch
+    from taihang.app.jobs import dispatch, schedules
 
 _MOST = 500
 _LARGEST = 1 << 20
@@ -78,8 +78,18 @@ class Jobs:
 
         return self.store.run(work)
 
-    def checked(self, kind: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters as they are kept: validated, files as whole paths. Raises errors.UserError."""
+    @property
+    def schedules(self) -> schedules.Schedules:
+        """What starts jobs by itself."""
+        from taihang.app.jobs import schedules  # noqa: PLC0415 - it builds on this module
+
+        return schedules.Schedules(self)
+
+    def checked(self, kind: str, parameters: Mapping[str, Any], *, open_: Collection[str] = ()) -> dict[str, Any]:
+        """The parameters as they are kept: validated, files as whole paths; words in `open_` stay as they are.
+
+        Raises errors.UserError.
+        """
         try:
             size = len(json.dumps(dict(parameters), default=str))
         except (ValueError, TypeError, RecursionError):
@@ -89,9 +99,9 @@ class Jobs:
         plain: dict[str, Any] = kinds.read(kind, parameters).model_dump(mode="json", exclude_unset=True)
         for field in kinds.get(kind).paths:
             if isinstance(plain.get(field), str):
-                plain[field] = self._place(plain[field])
+                plain[field] = plain[field] if plain[field] in open_ else self.place(plain[field])
             elif plain.get(field) is not None:
-                plain[field] = [self._place(one) for one in plain[field]]
+                plain[field] = [one if one in open_ else self.place(one) for one in plain[field]]
         return plain
 
     def put(
@@ -133,6 +143,7 @@ class Jobs:
         made = records.locked(conn, principal.tenant, job)
         records.change(conn, made, **records.say(conn, made, "app.jobs:state.queued"))
         self._queue().put(conn, principal.tenant, job, 1, kind)
+        records.decide(conn, made, "submitted", principal.name, parameters=ids.digest_json(dict(parameters)))
         return records.word(made)
 
     def get(self, id: str, principal: people.Principal) -> words.Job:
@@ -188,7 +199,7 @@ class Jobs:
 
         def work(conn: sa.Connection) -> None:
             row = self._row(conn, id, principal, lock=True)
-            if row.state == "cancelled":
+            if row.state == "cancelled" or (row.state == "running" and row.cancel):
                 return
             if row.state in records.OVER:
                 raise errors.Conflict("app.jobs:is_over", job=id, state=_state(row.state))
@@ -198,6 +209,7 @@ class Jobs:
                 values |= {"state": "cancelled", "ended": records.now()}
                 values |= records.say(conn, row, "app.jobs:state.cancelled", message=reason)
             records.change(conn, row, **values)
+            records.decide(conn, row, "cancelled", principal.name)
 
         self.store.run(work)
         return self.get(id, principal)
@@ -222,9 +234,15 @@ class Jobs:
                 **records.say(conn, row, "app.jobs:state.queued"),
             )
             self._queue().put(conn, row.tenant, id, row.round + 1, row.kind)
+            records.decide(conn, row, "retried", principal.name)
 
         self.store.run(work)
         return self.get(id, principal)
+
+    def history(self, id: str, principal: people.Principal) -> history.History:
+        """Everything that is known of a job. Raises errors.NotFound."""
+        with self.store.read() as conn:
+            return history.read(conn, self._row(conn, id, principal))
 
     def folder(self, id: str, principal: people.Principal) -> Path:
         """Where the outputs of a job that is done lie. Raises errors.NotFound."""
@@ -239,8 +257,11 @@ class Jobs:
             raise errors.NotFound("app.jobs:not_found", job=id)
         return row
 
-    def _place(self, given: str) -> str:
-        """The file as a whole path, for a worker in another folder; `NAME=` before it stays."""
+    def place(self, given: str) -> str:
+        """A file as a whole path, for a worker in another folder; `NAME=` before it stays.
+
+        Raises errors.UserError for one out of bounds.
+        """
         named = _NAMED.match(given)
         name, plain = (named[0], given[named.end() :]) if named else ("", given)
         try:

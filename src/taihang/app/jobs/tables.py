@@ -36,6 +36,8 @@ jobs = schema.tenanted(
     sa.Column("inputs", sa.JSON, nullable=False),
     sa.Column("versions", sa.JSON, nullable=False),
     sa.Column("result", sa.JSON(none_as_null=True)),
+    # Over the names and hashes of the files that the job left.
+    sa.Column("output", sa.String(64)),
     sa.UniqueConstraint("tenant", "key"),
     sa.Index("ix_jobs_submitted", "tenant", "submitted", "id"),
     sa.Index("ix_jobs_worker", "worker"),
@@ -89,6 +91,8 @@ schedules = schema.tenanted(
     sa.Column("created", schema.Utc, nullable=False),
     # Cron: the last time that was looked at, so that what was missed is known.
     sa.Column("seen", schema.Utc, nullable=False),
+    # Why it could not start its job the last time.
+    sa.Column("fault", sa.JSON(none_as_null=True)),
     sa.UniqueConstraint("tenant", "name"),
 )
 
@@ -99,6 +103,8 @@ firings = schema.tenanted(
     sa.Column("key", sa.String(200), primary_key=True),
     sa.Column("job", sa.String(40), nullable=False),
     sa.Column("at", schema.Utc, nullable=False),
+    # A folder's file, so that it need not be read again to be known.
+    sa.Column("source", sa.String(64)),
 )
 
 # Of the machine room, not of any tenant: who works, and how many times each has said so.
