@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import taihang
-from taihang.app.verbs import film, ledger, rules, tables
+from taihang.app.verbs import film, ledger, rules, tables, up
 from taihang.app.verbs.wording import t
 from taihang.core import errors
 
@@ -52,6 +52,7 @@ for _name, _group in (
     (None, film),
     (None, tables),
     (None, rules),
+    (None, up),
     ("ledger", ledger),
 ):
     app.add_typer(_group.app, name=_name)

