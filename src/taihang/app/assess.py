@@ -11,22 +11,57 @@ from pathlib import Path
 from typing import Literal
 
 import taihang
+from taihang.app import gate, home
 from taihang.core import asset, errors, evidence, i18n, ids, words
-from taihang.data.quality import assessment, exhibits, export, suggest, target, verdicts
+from taihang.data.quality import (
+    assessment,
+    boards,
+    changes,
+    exhibits,
+    export,
+    history,
+    sampling,
+    suggest,
+    target,
+    verdicts,
+)
 from taihang.report import bundle, document
-from taihang.rules import rulebook
+from taihang.rules import lock, rulebook
 
 Path_ = str | os.PathLike[str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Assessed:
-    """The report, its page and what was found. `exit_code`: 1 with a finding at or above `fail_on`, else 0."""
+    """The report, its page and what was found. `exit_code`: 1 with a finding at or above `fail_on`, else 0.
+
+    `sampled`: so many rows at most of each table were read, and nothing passes. `annotations` are
+    lines for a build server.
+    """
 
     report: document.Report
     page: Path
     found: assessment.Assessment
     exit_code: int
+    sampled: int | None = None
+    annotations: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """How a report is made, beside what it judges.
+
+    `by_time` names columns of days, `COLUMN` or `TABLE.COLUMN`, for the heat maps; `standard`
+    regroups the scorecard; `keep` adds the run to the history of the asset.
+    """
+
+    formats: Sequence[str] = bundle.DEFAULT
+    show_values: bool = False
+    by_time: Sequence[str] = ()
+    sample: int | None = None
+    standards: Sequence[str] = ()
+    gate: gate.Gate = dataclasses.field(default_factory=gate.Gate)
+    keep: bool = True
 
 
 def assess(
@@ -36,21 +71,40 @@ def assess(
     fail_on: words.Level | Literal["red", "orange", "yellow", "blue", "info"] | None = None,
     as_of: datetime.datetime | None = None,
     out: Path_,
+    options: Options | None = None,
 ) -> Assessed:
     """Judge tables by a rulebook and write a report with every bad row to the folder `out`.
 
     Each source is `PATH` or `NAME=PATH`; rules speak of tables by name. Without `rules`, rules that
     hold on the first rows are suggested and judged on all. `as_of` is the moment for freshness.
-    Raises errors.UserError for what cannot be used and for a rule that cannot run, errors.Failure
-    when the machine fails.
+    A rulebook with a lock file beside it is used only as it was locked. Raises errors.UserError
+    for what cannot be used and for a rule that cannot run, errors.Failure when the machine fails.
     """
+    options = options or Options()
     if not sources:
         raise errors.UserError("app:no_source")
     if lang is not None:
         i18n.use(lang)
-    floor = words.Level(fail_on) if fail_on is not None else None
+    bundle.known(options.formats)
     bundle.usable(Path(out))
-    targets = target.open_all([os.fspath(s) for s in sources])
+    options.gate.usable()
+    try:
+        return _assessed([os.fspath(s) for s in sources], rules, fail_on, as_of, Path(out), options)
+    except errors.TaihangError as error:
+        options.gate.refuse(error, str(rules) if rules is not None else "rules")
+        raise
+
+
+def _assessed(  # noqa: PLR0917 - what assess was given
+    sources: Sequence[str],
+    rules: Path_ | None,
+    fail_on: str | None,
+    as_of: datetime.datetime | None,
+    out: Path,
+    options: Options,
+) -> Assessed:
+    floor = words.Level(fail_on) if fail_on is not None else None
+    targets = target.open_all(sources)
     files: dict[str, bytes | Path] = {}
     if rules is None:
         text = suggest.suggested(targets)
@@ -58,45 +112,94 @@ def assess(
         book = rulebook.loads(text, "suggested.rules.yaml")
     else:
         book = rulebook.load(rules)
+        lock.check(Path(rules), book)
+    cut: frozenset[str] = frozenset()
+    if options.sample is not None:
+        targets, cut = sampling.sampled(book, targets, options.sample)
     found = assessment.assess(book, targets, as_of=as_of)
+    made = _Made(found, cut, options)
     with tempfile.TemporaryDirectory(prefix="taihang-") as folder:
-        report = _report(found, Path(folder), files)
-        paths = bundle.write(report, Path(out), i18n.current(), files)
+        report = made.report(Path(folder), files)
+        paths = bundle.write(report, out, i18n.current(), files, options.formats)
     failed = floor is not None and any(f.level.reaches(floor) for f in report.findings)
-    return Assessed(report, paths.html or paths.folder, found, 1 if failed else 0)
-
-
-def _report(found: assessment.Assessment, folder: Path, files: dict[str, bytes | Path]) -> document.Report:
-    exported: dict[str, tuple[str, export.Exported]] = {}
-    digests: dict[str, evidence.Digest] = {}
-    for number, name in enumerate(found.targets):
-        plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name).strip("-") or str(number)
-        file = f"evidence/bad-rows-{plain}.parquet"
-        if file in files:
-            file = f"evidence/bad-rows-{plain}-{number}.parquet"
-        path = folder / Path(file).name
-        made = export.export(found, name, path)
-        if made is not None:
-            files[file] = path
-            exported[name] = file, made
-            with path.open("rb") as stream:
-                digests[name] = evidence.Digest(sha256=ids.digest_stream(stream), covers="file", file=file)
-    hashes = {name: on.source.digest() for name, on in found.targets.items()}
-    told = verdicts.findings(found, {name: sha256 for name, (sha256, _) in hashes.items()}, digests)
-    return document.Report(
-        title=i18n.Message(key="app:assess.title", values={"name": ", ".join(found.targets)}).both(),
-        created=found.as_of,
-        asset=_asset(found.targets, hashes),
-        findings=told,
-        scorecard=verdicts.scores(found),
-        produced_by=(
-            words.Producer(name="taihang", version=taihang.__version__),
-            words.Producer(name=found.book.id, version=found.book.version, sha256=found.book.sha256),
-        ),
-        not_judged=verdicts.not_judged(found),
-        limits=exhibits.faults(found),
-        sections=exhibits.sections_of(found, told, exported),
+    lines = options.gate.write(report, gate.places(book) if rules is not None else {}, floor)
+    made.keep(report)
+    return Assessed(
+        report, paths.html or paths.folder, made.found, 1 if failed else 0, options.sample if cut else None, lines
     )
+
+
+class _Made:
+    """A report on one assessment, with what earlier runs say of it."""
+
+    def __init__(self, found: assessment.Assessment, cut: frozenset[str], options: Options) -> None:
+        self.options, self.cut = options, cut
+        self.history = history.History(home.folder() / "quality" / "history")
+        self.name = ", ".join(f"{name}={Path(on.source.name).name}" for name, on in found.targets.items())
+        self.earlier = self.history.earlier(self.name)
+        self.raw = found
+        found = sampling.opened(found, cut)
+        self.found, self.first = changes.judged(found, self.earlier)
+        self.scores = verdicts.scores(self.found, cut)
+
+    def report(self, folder: Path, files: dict[str, bytes | Path]) -> document.Report:
+        """The report; its files are written below `folder` and named in `files`."""
+        found, options = self.found, self.options
+        exported: dict[str, tuple[str, export.Exported]] = {}
+        digests: dict[str, evidence.Digest] = {}
+        for number, name in enumerate(found.targets):
+            plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name).strip("-") or str(number)
+            file = f"evidence/bad-rows-{plain}.parquet"
+            if file in files:
+                file = f"evidence/bad-rows-{plain}-{number}.parquet"
+            path = folder / Path(file).name
+            made = export.export(found, name, path)
+            if made is not None:
+                files[file] = path
+                exported[name] = file, made
+                with path.open("rb") as stream:
+                    digests[name] = evidence.Digest(sha256=ids.digest_stream(stream), covers="file", file=file)
+        hashes = {name: on.source.digest() for name, on in found.targets.items()}
+        told = verdicts.findings(found, {name: sha256 for name, (sha256, _) in hashes.items()}, digests)
+        sampled = (_t("assess.sampled", rows=options.sample, tables=", ".join(sorted(self.cut))),) if self.cut else ()
+        title = "assess.title_sample" if self.cut else "assess.title"
+        return document.Report(
+            title=_t(title, name=", ".join(found.targets)),
+            created=found.as_of,
+            asset=_asset(found.targets, hashes),
+            findings=told,
+            scorecard=self.scores,
+            produced_by=(
+                words.Producer(name="taihang", version=taihang.__version__),
+                words.Producer(name=found.book.id, version=found.book.version, sha256=found.book.sha256),
+            ),
+            not_judged=verdicts.not_judged(found, self.cut, self.first),
+            limits=(*sampled, *exhibits.faults(found)),
+            sections=(
+                *boards.boards(found, self.scores, () if self.cut else self.earlier, self._times()),
+                *exhibits.sections_of(found, told, exported, show_values=options.show_values),
+            ),
+        )
+
+    def keep(self, report: document.Report) -> None:
+        """Add the run to the history of the asset; a sample is no run."""
+        if self.options.keep and not self.cut:
+            self.history.add(self.name, history.Run.of(self.raw, self.scores, report.asset.sha256))
+
+    def _times(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for one in self.options.by_time:
+            table, dot, column = one.partition(".")
+            if dot and table in self.found.targets:
+                found[table] = column
+            else:
+                holders = [n for n, on in self.found.targets.items() if one in on.source.schema.names]
+                found |= dict.fromkeys(holders or list(self.found.targets)[:1], one)
+        return found
+
+
+def _t(key: str, **values: object) -> i18n.Text:
+    return i18n.Message(key=f"app:{key}", values=values).both()
 
 
 def _asset(targets: Mapping[str, target.Target], hashes: Mapping[str, tuple[str, int]]) -> asset.Asset:

@@ -108,7 +108,12 @@ def assessed(done: assess.Assessed) -> None:
     for name, rows in done.found.totals.items():
         _line("app:assessed.table", table=name, rows=rows)
     passed = sum(o.judged > 0 and not o.broken for o in done.found.outcomes)
-    _line("app:assessed.rules", rules=len(done.found.outcomes), passed=passed, found=len(report.findings))
+    broken = sum(f.level is not words.Level.info for f in report.findings)
+    if done.sampled is not None:
+        _line("app:assessed.sample", rows=done.sampled)
+        _line("app:assessed.found", rules=len(done.found.outcomes), found=broken)
+    else:
+        _line("app:assessed.rules", rules=len(done.found.outcomes), passed=passed, found=broken)
     for found in report.findings:
         level = i18n.text(f"core:level.{found.level.value}")
         _line("app:assessed.finding", level=level, rule=found.rule.id, message=found.message.in_())
@@ -118,6 +123,8 @@ def assessed(done: assess.Assessed) -> None:
     for limit in report.limits[:_MOST_LIMITS]:
         _line("app:assessed.limit", limit=limit.in_())
     _line("app:summary.report", path=done.page)
+    for line in done.annotations:
+        print(line)  # noqa: T201
 
 
 def _grouped(found: Iterable[object]) -> list[tuple[str, list[float]]]:

@@ -100,7 +100,7 @@ class _Pen:
         for ring in (0.25, 0.5, 0.75, 1.0):
             points = " ".join(f"{cx + radius * ring * x:.1f},{cy + radius * ring * y:.1f}" for x, y in spots)
             self.parts.append(f'<polygon points="{points}" fill="none" stroke="{_LINE}"/>')
-            self.text(cx + 3, cy - radius * ring + 11, f"{ring:.0%}", fill=_SOFT) if ring in {0.5, 1.0} else None
+            self.text(cx + 3, cy - radius * ring + 11, f"{ring:.0%}", fill=_SOFT) if ring == 0.5 else None
         for dial, (x, y) in zip(dials, spots, strict=True):
             self.line(cx, cy, cx + radius * x, cy + radius * y)
             anchor = "middle" if abs(x) < 0.2 else "start" if x > 0 else "end"

@@ -34,7 +34,7 @@ _MOST_SPANS = 400
 # Before the findings comes what places them; what was not seen follows them.
 _BEFORE = (sections.Facts, timeline.Timeline, *charts.CHARTS)
 # One drawing for a screen and paper, one for a telephone: text keeps its size in both.
-_WIDE_PX, _NARROW_PX = 760, 340
+_WIDE_PX, _NARROW_PX = 960, 340
 
 
 def write(

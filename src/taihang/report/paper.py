@@ -274,7 +274,7 @@ class Draft:
         head = [f"{said.say(c.label)} {said.value(c.unit)}".strip() for c in table.columns]
         rows = [[said.value(cell) for cell in row] for row in table.rows[:_MOST_ROWS]]
         if head:
-            page.table(head, rows, [1] * len(head))
+            page.table(head, rows, _widths(head, rows))
         if len(table.rows) > _MOST_ROWS:
             page.text(said.t("rows.cut", shown=_MOST_ROWS, total=len(table.rows)), grey=True)
 
@@ -342,6 +342,12 @@ class Draft:
             page.text(said.t("queries.text"), grey=True, size=9)
             for score in queries:
                 page.text(f"{said.metric(score)}: {said.value(score.query)}", size=8, grey=True)
+
+
+def _widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float]:
+    """Shares of a table's width by the longest text of each column; a Han character counts twice."""
+    texts = [[head[n], *(row[n] for row in rows[:50])] for n in range(len(head))]
+    return [min(30, max(4, *(sum(1 + (ord(c) > 0x2E7F) for c in text[:40]) for text in own))) for own in texts]
 
 
 def _when(entry: view.Entry) -> str:

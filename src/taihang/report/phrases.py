@@ -133,6 +133,8 @@ class Phrases:
             return self.clause(one)
         if isinstance(one, proof.Entry):
             return self.t("entry.caption", log=one.log, number=one.number)
+        if not one.rows:
+            return self.t("rows.whole", table=one.table, total=plain.number(one.total))
         listed = ", ".join(str(n) for n in one.rows[:_MOST_ROW_NUMBERS])
         if one.total > _MOST_ROW_NUMBERS:
             listed = self.t("rows.more", rows=listed)

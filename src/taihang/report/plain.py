@@ -84,6 +84,11 @@ def moment(at: datetime.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S %Z}".strip()
 
 
+def iso(at: datetime.datetime) -> str:
+    """A date and time for machines, in UTC to the second."""
+    return at.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def span(start_s: float | None, end_s: float | None) -> str:
     """`start–end`, or the one that is known, or nothing."""
     known = [clock(s) for s in (start_s, end_s) if s is not None]

@@ -87,8 +87,11 @@ class Column(words.Word):
     unit: str = ""
 
 
+Cell = i18n.Text | words.Scalar
+
+
 class Table(words.Word):
-    """Rows of plain values. `total` is given when the rows are a sample of more.
+    """Rows of plain values, or of texts in both languages. `total` is given when the rows are a sample of more.
 
     With `finding` (an id) the table is shown inside that finding, as a sample of its rows.
     """
@@ -96,7 +99,7 @@ class Table(words.Word):
     kind: Literal["table"] = "table"
     title: i18n.Text
     columns: tuple[Column, ...]
-    rows: tuple[tuple[words.Scalar, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
     total: int | None = None
     finding: str | None = None
 

@@ -290,6 +290,30 @@ class Aggregate(_OneColumn, Bounds):
         return f"{self.function}({self.column})"
 
 
+class Change(Aggregate):
+    """A total over the table has changed by no more than so much of its value in the last run of the same book."""
+
+    kind: Literal["change"]  # type: ignore[assignment]
+    dimension = "consistency"
+    rise: Annotated[float, pydantic.Field(ge=0)] | None = None
+    """How much it may rise, as a share of the last value, such as 0.2."""
+    fall: Annotated[float, pydantic.Field(ge=0)] | None = None
+    """How much it may fall, as a share of the last value."""
+
+    @pydantic.model_validator(mode="after")
+    def _some(self) -> Change:
+        if self.rise is None and self.fall is None:
+            raise pydantic_core.PydanticCustomError("kind_change", "needs rise, fall or both")
+        if self.min is not None or self.max is not None or self.strict:
+            raise pydantic_core.PydanticCustomError("kind_change_bounds", "takes no min, max or strict")
+        return self
+
+    def beyond(self, value: float, last: float) -> bool:
+        """True when the value has changed more than it may."""
+        change = (value - last) / abs(last) if last else (0.0 if value == last else float("inf") * (value - last))
+        return (self.rise is not None and change > self.rise) or (self.fall is not None and -change > self.fall)
+
+
 class AggregateEquals(_OneColumn):
     """A total over the table equals the one over another table."""
 
@@ -326,7 +350,9 @@ class Reconcile(Kind):
 
 
 RowKind = NotNull | NotBlank | InSet | NotInSet | Range | Length | Regex | Castable | Finite | Semantic | DateOrder
-SetKind = Unique | ForeignKey | FunctionalDependency | RowCount | Freshness | Aggregate | AggregateEquals | Reconcile
+SetKind = (
+    Unique | ForeignKey | FunctionalDependency | RowCount | Freshness | Aggregate | Change | AggregateEquals | Reconcile
+)
 Check = Annotated[RowKind | SetKind, pydantic.Field(discriminator="kind")]
 _ADAPTER: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(Check)
 
@@ -339,15 +365,19 @@ class Tolerate(pydantic.BaseModel):
     """So many rows."""
     rate: Annotated[float, pydantic.Field(ge=0, lt=1)] | None = None
     """So large a share of the judged rows, such as 0.01."""
+    change: Annotated[float, pydantic.Field(ge=0, lt=1)] | None = None
+    """So much more of the judged rows than in the last run; without a last run nothing is tolerated."""
 
     @pydantic.model_validator(mode="after")
     def _one(self) -> Tolerate:
-        if (self.count is None) == (self.rate is None):
-            raise pydantic_core.PydanticCustomError("tolerate_one", "needs either count or rate")
+        if sum(given is not None for given in (self.count, self.rate, self.change)) != 1:
+            raise pydantic_core.PydanticCustomError("tolerate_one", "needs one of count, rate and change")
         return self
 
-    def allows(self, bad: int, judged: int) -> bool:
-        """True when so many bad rows of so many judged are tolerated."""
+    def allows(self, bad: int, judged: int, last: float | None = None) -> bool:
+        """True when so many bad rows of so many judged are tolerated; `last` is their share in the last run."""
+        if self.change is not None:
+            return last is not None and bad <= (last + self.change) * judged
         return bad <= self.count if self.count is not None else bad <= (self.rate or 0.0) * judged
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from taihang.app.verbs.wording import Lang, Level, t
+from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, t
 
 app = typer.Typer()
 
@@ -35,11 +35,26 @@ def _assess(
     rules: Annotated[str | None, typer.Option("--rules", help=t("help.assess_rules"))] = None,
     as_of: Annotated[datetime.datetime | None, typer.Option("--as-of", help=t("help.as_of"))] = None,
     fail_on: Annotated[Level | None, typer.Option("--fail-on", help=t("help.fail_on"))] = None,
+    formats: Formats = FORMATS,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="F.xml", help=t("help.junit"))] = None,
+    sarif: Annotated[Path | None, typer.Option("--sarif", metavar="F.json", help=t("help.sarif"))] = None,
+    annotations: Annotated[Literal["github"] | None, typer.Option("--annotations", help=t("help.annotations"))] = None,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, metavar="N", help=t("help.sample_rows"))] = None,
+    by_time: Annotated[list[str] | None, typer.Option("--by-time", metavar="COLUMN", help=t("help.by_time"))] = None,
+    show_values: Annotated[bool, typer.Option("--show-values", help=t("help.show_values"))] = False,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import assess, terminal
+    from taihang.app import assess, gate, terminal
+    from taihang.report import bundle
 
     moment = as_of.replace(tzinfo=datetime.UTC) if as_of is not None else None
-    done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out)
+    options = assess.Options(
+        formats=bundle.asked(formats),
+        show_values=show_values,
+        by_time=by_time or (),
+        sample=sample,
+        gate=gate.Gate(junit=junit, sarif=sarif, annotations=annotations),
+    )
+    done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
     terminal.assessed(done)
     raise typer.Exit(done.exit_code)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from taihang.core import finding, i18n, words
-from taihang.data.quality import assessment, export
+from taihang.data.quality import assessment, boards, export, masking
 from taihang.report import sections
 
 _MOST_COLUMNS = 8
@@ -19,17 +18,23 @@ def sections_of(
     found: assessment.Assessment,
     told: tuple[finding.Finding, ...],
     exported: Mapping[str, tuple[str, export.Exported]],
+    *,
+    show_values: bool = False,
 ) -> tuple[sections.Section, ...]:
-    """All sections; `exported` maps a table to the file of its bad rows and what is in it."""
+    """All sections; `exported` maps a table to the file of its bad rows and what is in it.
+
+    Personal values in samples are masked unless `show_values`.
+    """
     made: list[sections.Section] = [_read(found, name) for name in found.targets]
     made.append(_rules(found))
     if exported:
         made.append(_files(exported))
     made.append(sections.Notes(title=_t("weights.title"), paragraphs=(_t("weights.text"),)))
+    hidden = {name: frozenset() if show_values else masking.personal(found, name) for name in exported}
     for one in told:
         sample = exported[one.place.table][1].samples.get(one.rule.id) if one.place.table in exported else None
         if sample:
-            made.append(_sample(found, one, sample))
+            made.append(_sample(found, one, sample, None if show_values else hidden[one.place.table]))
     return tuple(made)
 
 
@@ -55,13 +60,13 @@ def _read(found: assessment.Assessment, name: str) -> sections.Coverage:
 
 
 def _rules(found: assessment.Assessment) -> sections.Table:
-    rows: list[tuple[words.Scalar, ...]] = []
+    rows: list[tuple[sections.Cell, ...]] = []
     for outcome in found.outcomes:
         rule = outcome.compiled.rule
-        verdict = "unknown" if not outcome.judged else "broken" if outcome.broken else "passed"
+        verdict = _t(f"verdict.{'unknown' if not outcome.judged else 'broken' if outcome.broken else 'passed'}")
         bad = None if outcome.whole else len(outcome.rows)
         value = outcome.measured.get("value", outcome.measured.get("newest"))
-        rows.append((rule.id, rule.table, rule.dimension, outcome.judged, bad, value, verdict))
+        rows.append((rule.id, rule.table, boards.dimension(rule.dimension), outcome.judged, bad, value, verdict))
     names = ("rule", "table", "dimension", "judged", "bad", "value", "verdict")
     columns = tuple(sections.Column(label=_t(f"column.{name}")) for name in names)
     return sections.Table(title=_t("rules.title"), columns=columns, rows=tuple(rows))
@@ -75,7 +80,9 @@ def _files(exported: Mapping[str, tuple[str, export.Exported]]) -> sections.Fact
     return sections.Facts(title=_t("files.title"), items=items)
 
 
-def _sample(found: assessment.Assessment, told: finding.Finding, sample: list[dict[str, Any]]) -> sections.Table:
+def _sample(
+    found: assessment.Assessment, told: finding.Finding, sample: list[dict[str, Any]], hidden: frozenset[str] | None
+) -> sections.Table:
     compiled = found.book.compiled(told.rule.id)
     check = compiled.rule.check
     named = [*compiled.where.columns, *(check.model_dump().get("columns") or () if check else ())]
@@ -84,15 +91,19 @@ def _sample(found: assessment.Assessment, told: finding.Finding, sample: list[di
     places = list(sample[0][""])
     columns = [sections.Column(label=_t(f"place.{n}")) for n in places]
     columns += [sections.Column(label=i18n.Text(zh=n, en=n)) for n in shown]
-    rows = tuple((*(one[""][n] for n in places), *(_shown(one[n]) for n in shown)) for one in sample)
+    rows = tuple((*(one[""][n] for n in places), *(_shown(one[n], n, hidden) for n in shown)) for one in sample)
+    plain = tuple((*(one[""][n] for n in places), *(_shown(one[n], n, None) for n in shown)) for one in sample)
     total = int(told.measured.get("rows") or len(rows))
-    return sections.Table(title=_t("sample.title"), columns=tuple(columns), rows=rows, total=total, finding=told.id)
+    title = _t("sample.title" if rows == plain else "sample.title_masked")
+    return sections.Table(title=title, columns=tuple(columns), rows=rows, total=total, finding=told.id)
 
 
-def _shown(value: Any) -> words.Scalar:
+def _shown(value: Any, column: str, hidden: frozenset[str] | None) -> words.Scalar:
+    if hidden is not None:
+        value = masking.shown(value, column, hidden)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    text = value.isoformat() if isinstance(value, (datetime.date, datetime.datetime)) else str(value)
+    text = str(value)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
