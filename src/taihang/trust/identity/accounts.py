@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,7 +45,10 @@ class Account:
 
 
 class Accounts:
-    """Accounts of a store: sign-in, invitations, passwords. Who may do what is asked of the guard beforehand."""
+    """Accounts of a store: sign-in, invitations, passwords. Who may do what is asked of the guard beforehand.
+
+    `own_roles`: the roles that a tenant's own policies add (`access.policies.Policies.own_roles`).
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Accounts:
         *,
         now: moment.Clock = moment.now,
         limits: settings.Identity | None = None,
+        own_roles: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         self._store = store
         self._now = now
@@ -61,7 +65,7 @@ class Accounts:
         self.sessions = sessions.Sessions(store, now=now, limits=self._limits)
         self.tokens = tokens.Tokens(store, now=now, limits=self._limits)
         self.tenants = tenants.Tenants(store, now=now)
-        self.members = members.Members(store, self.sessions, self.tokens, now=now)
+        self.members = members.Members(store, self.sessions, self.tokens, now=now, own_roles=own_roles)
 
     def sign_in(
         self, login: str, password: str, *, tenant: str | None = None, address: str = "", agent: str = ""

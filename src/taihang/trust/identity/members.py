@@ -149,6 +149,16 @@ class Members:
             conn.execute(scope.update(m).where(m.c.account_id == account_id).values(roles=list(roles)))
         record.put(conn, tenant, "permission", account_id, roles=" ".join(roles), by=by)
 
+    def assign(self, conn: sa.Connection, tenant: str, account_id: str, roles: Sequence[str], *, by: str) -> None:
+        """Exactly these roles from now on, as the organisation's provider says; in the caller's transaction."""
+        scope, m = self._store.scope(tenant), tables.memberships
+        had = conn.execute(scope.select(m, m.c.roles).where(m.c.account_id == account_id)).scalar_one_or_none()
+        if had is None:
+            self.join(conn, tenant, account_id, roles, by=by)
+        elif sorted(had) != sorted(roles):
+            conn.execute(scope.update(m).where(m.c.account_id == account_id).values(roles=list(roles)))
+            record.put(conn, tenant, "permission", account_id, roles=" ".join(roles), before=" ".join(had), by=by)
+
     def belongs(self, conn: sa.Connection, tenant: str, account_id: str) -> Member:
         """The member, in the caller's transaction. Raises errors.NotFound, alike for another tenant's."""
         row = conn.execute(self._wanted(tenant).where(tables.accounts.c.id == account_id)).one_or_none()

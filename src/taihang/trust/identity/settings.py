@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import ClassVar
 
 import pydantic
 
 from taihang.core import settings
-from taihang.trust.identity import passwords
+from taihang.trust.identity import passwords, provider
 
 
 class Identity(settings.Section):
@@ -24,6 +25,13 @@ class Identity(settings.Section):
     argon2_passes: int = pydantic.Field(default=3, ge=1, le=50)
     argon2_memory_mib: int = pydantic.Field(default=64, ge=8, le=4096)
     argon2_lanes: int = pydantic.Field(default=4, ge=1, le=64)
+    # [identity.providers.NAME] in the file; in the environment all of them as one JSON object.
+    providers: dict[str, provider.Provider] = {}
+
+    @pydantic.field_validator("providers", mode="before")
+    @classmethod
+    def _json(cls, value: object) -> object:
+        return json.loads(value) if isinstance(value, str) else value
 
     @property
     def session_idle(self) -> datetime.timedelta:
