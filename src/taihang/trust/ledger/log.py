@@ -30,6 +30,7 @@ from taihang.trust.ledger import entry as entries
 _Checkpoint = checkpoint.Checkpoint
 _Policy = checkpoint.Policy
 _Signed = checkpoint.Signed
+_WITNESSED = "witnessed"
 _PUBLISH_AFTER = 1 << 16  # entries that wait at most; a checkpoint that is asked for publishes sooner
 
 
@@ -179,7 +180,7 @@ class Ledger:
                 raise errors.UserError("trust:ledger.cosigned_late", size=given.head.size, newer=base.head.size)
             known = [s for s in base.note.signatures if not witness.knows(s)]
             kept = checkpoint.Signed(base.head, note.Note(base.note.text, (*known, cosignature)))
-            disk.write({self._witnessed_path: kept.encoded()})
+            self._files.write({_WITNESSED: kept.encoded()})
             self._witnessed = kept
             return kept.encoded()
 
@@ -211,7 +212,8 @@ class Ledger:
         with self._write_lock:
             signed = self.checkpoint()
             names = (tiles.name(*place) for place in tiles.layout(self._edge.size))
-            store.archive(self._files, ("checkpoint", *names), path)
+            more = [] if self._witnessed is None else [_WITNESSED]
+            store.archive(self._files, ("checkpoint", *more, *names), path)
             return signed
 
     def settle(self) -> None:
@@ -245,10 +247,6 @@ class Ledger:
         """How many entries are acknowledged."""
         return self._journal.size
 
-    @property
-    def _witnessed_path(self) -> Path:
-        return self.folder / "witnessed"
-
     def _open(self) -> None:
         policy = checkpoint.Policy(self.signer.verifier)
         data = self._files.read("checkpoint")
@@ -278,9 +276,9 @@ class Ledger:
         self._hashes = [merkle.leaf(data) for data in self._waiting]
         self._continues(self._signed.head)
         self._journal = journal.Journal(self.folder, first, length, base.size + len(self._waiting))
-        if self._witnessed_path.exists():
-            kept = self._witnessed_path.read_bytes()
-            self._witnessed = checkpoint.verify(kept, policy, self._witnessed_path)
+        kept = self._files.read(_WITNESSED)
+        if kept is not None:
+            self._witnessed = checkpoint.verify(kept, policy, self._files.where(_WITNESSED))
         if base.size < self._signed.head.size:
             # A crash came before these files were durable: they are laid again.
             self._publish()

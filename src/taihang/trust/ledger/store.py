@@ -1,7 +1,8 @@
 """Store: where a log's published files lie. A port of three functions; a folder and an archive have it.
 
 Names are those of c2sp.org/tlog-tiles: `checkpoint`, `tile/<level>/<number>[.p/<width>]`,
-`tile/entries/<number>[.p/<width>]`. An object store needs no more than these three.
+`tile/entries/<number>[.p/<width>]`; and two of our own: `witnessed`, the newest checkpoint that witnesses
+signed, and `anchors/<size>.tsr`, time stamps. An object store needs no more than these three functions.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from taihang.core import errors
 from taihang.engines.blobs import disk
 from taihang.trust.ledger import forged
 
-_NAME = re.compile(r"checkpoint|tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?")
+_NAME = re.compile(
+    r"checkpoint|witnessed|anchors/[0-9]{20}\.tsr|tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?"
+)
 # 256 entries of 65,535 bytes with their lengths.
 LARGEST_FILE = 256 * 65_537
 
@@ -97,7 +100,7 @@ class Folder:
     def _without_partials(self, names: Iterable[str]) -> None:
         """A full file starts with what its partial ones held, and readers look there next."""
         for name in names:
-            partial = self._path(name + ".p/1").parent if name != "checkpoint" and ".p/" not in name else None
+            partial = self._path(name + ".p/1").parent if name.startswith("tile/") and ".p/" not in name else None
             if partial is not None and partial.is_dir():
                 shutil.rmtree(partial, ignore_errors=True)
 
@@ -162,8 +165,21 @@ class Archive:
         self._file.close()
 
 
-def read_only(path: Path) -> Store:
-    """The store at `path`: a folder or a tar file. Raises errors.UserError when there is neither."""
+def is_name(name: str) -> bool:
+    """True for a name that a log's file may have."""
+    return _NAME.fullmatch(name) is not None
+
+
+def read_only(place: Path | str) -> Store:
+    """The store at `place`: a folder, a tar file, `http(s)://…` or `s3://…` (see blobs.opening).
+
+    Raises errors.UserError when there is none.
+    """
+    if str(place).startswith(("http://", "https://", "s3://")):
+        from taihang.trust.ledger import remote  # noqa: PLC0415 - loads an HTTP client, which a folder does not need
+
+        return remote.opened(str(place))
+    path = Path(place)
     if path.is_dir():
         return Folder(path)
     if path.is_file():

@@ -36,15 +36,14 @@ class Proved:
 def log(files: store.Store, policy: checkpoint.Policy, since: bytes | None = None) -> Verified:
     """Check every entry and every tile of a log against its signed checkpoint.
 
+    Where witnesses are demanded and the newest checkpoint lacks them, the newest that witnesses signed is
+    held against the files instead: then only its entries are vouched for.
+
     `since` is a checkpoint that was seen before: the log must begin with what it covered. Raises
     forged.Forged that names the first file which does not hold, forged.Forked when `since` excludes
     this log.
     """
-    where = files.where("checkpoint")
-    data = files.read("checkpoint")
-    if data is None:
-        raise forged.Forged("trust:ledger.missing", where=where)
-    signed = checkpoint.verify(data, policy, where)
+    signed, where = _signed(files, policy)
     head = signed.head
     reader = tiles.Reader(files, head.size)
     edge = _walked(reader)
@@ -52,7 +51,7 @@ def log(files: store.Store, policy: checkpoint.Policy, since: bytes | None = Non
         raise forged.Forged("trust:ledger.root", where=where, size=head.size)
     if since is not None:
         _since(since, signed, policy, reader)
-    return Verified(head.origin, head.size, head.root, signed.witnesses, data)
+    return Verified(head.origin, head.size, head.root, signed.witnesses, signed.encoded())
 
 
 def bundle(text: str | bytes, policy: checkpoint.Policy, *, subject: str | None = None) -> Proved:
@@ -70,6 +69,19 @@ def bundle(text: str | bytes, policy: checkpoint.Policy, *, subject: str | None 
     if subject is not None and found.subject != subject:
         raise forged.Forged("trust:ledger.subject", where=where, subject=subject, found=found.subject)
     return Proved(found, given.index, head.size, head.origin, signed.witnesses)
+
+
+def _signed(files: store.Store, policy: checkpoint.Policy) -> tuple[checkpoint.Signed, str]:
+    where = files.where("checkpoint")
+    data = files.read("checkpoint")
+    if data is None:
+        raise forged.Forged("trust:ledger.missing", where=where)
+    plain = checkpoint.verify(data, checkpoint.Policy(policy.log, policy.witnesses), where)
+    if len(plain.witnesses) < policy.need:
+        older, other = files.read("witnessed"), files.where("witnessed")
+        if older is not None:
+            return checkpoint.verify(older, policy, other), other
+    return checkpoint.verify(data, policy, where), where
 
 
 def _walked(reader: tiles.Reader) -> tiles.Edge:

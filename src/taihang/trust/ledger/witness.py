@@ -1,7 +1,7 @@
 """Witness: somebody else who signs a log's checkpoints and never signs two that exclude each other.
 
 It keeps one checkpoint a log in its folder; what it signed is durable before its signature leaves.
-Source: c2sp.org/tlog-witness (its rules; how requests travel is up to the caller).
+Source: c2sp.org/tlog-witness (its rules; for how requests travel see `witnessing`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,14 @@ from pathlib import Path
 from taihang.core import errors
 from taihang.engines.blobs import disk
 from taihang.trust.ledger import checkpoint, forged, keys
+
+
+class Moved(errors.Conflict):
+    """The witness signed `size` entries of the log last, and not what the asker believes."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__("trust:ledger.witness_moved", size=size)
+        self.size = size
 
 
 class Witness:
@@ -33,21 +41,27 @@ class Witness:
         known = self._known(origin)
         return known.head.size if known else 0
 
-    def cosign(self, signed: bytes, proof: Sequence[bytes] = (), at: int | None = None) -> str:
+    def cosign(
+        self, signed: bytes, proof: Sequence[bytes] = (), at: int | None = None, *, old: int | None = None
+    ) -> str:
         """The signature line for a checkpoint that continues what was signed before.
 
-        `proof` leads from the size that `size` gives to the checkpoint's. Raises forged.Forked when the
-        two exclude each other (the evidence is kept beside the state), forged.Forged for a wrong
-        signature or proof, errors.UserError for a log that is not known.
+        `proof` leads from the size that `size` gives to the checkpoint's; `old` is the size that the asker
+        believes it to be. Raises forged.Forked when the two exclude each other (the evidence is kept beside
+        the state), forged.Forged for a wrong signature or proof, Moved when `old` is not the size signed
+        last, errors.UserError for a log that is not known.
         """
         origin = checkpoint.parse(signed, "checkpoint").head.origin
         if origin not in self.logs:
             raise errors.UserError("trust:ledger.unknown_log", origin=origin)
         new = checkpoint.verify(signed, checkpoint.Policy(self.logs[origin]), "checkpoint")
         with self._alone():
-            old = self._known(origin)
-            if old is not None:
-                self._follows(old, new, proof)
+            known = self._known(origin)
+            size = known.head.size if known else 0
+            if old is not None and old != size:
+                raise Moved(size)
+            if known is not None:
+                self._follows(known, new, proof)
             disk.write({self._path(origin): new.encoded()})
             return self.signer.sign(new.note.text, at).line()
 
