@@ -85,6 +85,23 @@ def test_a_false_label_is_refused(store: opening.Store, wrong: Entry) -> None:
         outbox.put(conn, "a", wrong)
 
 
+def test_a_subject_that_is_too_long_is_refused(store: opening.Store) -> None:
+    with store.begin() as conn:
+        outbox.put(conn, "a", Entry.now("k", "𠮷" * 500))
+        with pytest.raises(errors.UserError, match="at most 500"):
+            outbox.put(conn, "a", Entry.now("k", "x" * 501))
+
+
+def test_the_newest_about_a_subject(store: opening.Store) -> None:
+    assert outbox.newest(store, "a", "ticket-state", "s") is None
+    made = _put(store, "a", "s", "s", "t")
+    found = outbox.newest(store, "a", "ticket-state", "s")
+    assert found is not None
+    assert found.id == made[1]
+    assert outbox.newest(store, "b", "ticket-state", "s") is None
+    assert outbox.newest(store, "a", "report", "s") is None
+
+
 class Dead(BaseException):
     """Stands for kill -9."""
 

@@ -236,6 +236,13 @@ class Policies:
         return row
 
 
+def checked(text: str, roles: Sequence[str], cases: Sequence[Case]) -> tuple[bool, ...]:
+    """How the cases come out under a text that is kept nowhere. Raises errors.UserError for a text that does not fit."""
+    found = trial.hold(text, [case.question("tenant") for case in cases[:_MOST_CASES]])
+    _checked(text, tuple(roles), cases, found)
+    return tuple(answer.allowed for answer in found.answers)
+
+
 def _checked(text: str, roles: Sequence[str], cases: Sequence[Case], found: trial.Outcome) -> None:
     if found.problems:
         raise errors.UserError("trust:access.policy_invalid", reason=found.problems[0])

@@ -28,6 +28,7 @@ from taihang.trust.ledger import log as logs
 ID = "decision"
 """The fact that ties an entry to its row."""
 _BATCH = 1000
+_LONGEST_SUBJECT = 500  # characters: an index on it must take four bytes each
 
 decisions = schema.tenanted(
     "decisions",
@@ -35,7 +36,7 @@ decisions = schema.tenanted(
     # PostgreSQL counts by itself; SQLite, where writers queue, is told.
     sa.Column("number", sa.BigInteger, sa.Identity(), nullable=False, index=True),
     sa.Column("kind", sa.String(100), nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("subject", sa.String(_LONGEST_SUBJECT), nullable=False),
     sa.Column("at", schema.Utc, nullable=False),
     sa.Column("entry", sa.LargeBinary),
     sa.Column("origin", sa.String(200)),
@@ -43,6 +44,8 @@ decisions = schema.tenanted(
 )
 _waiting = decisions.c.position.is_(None)
 sa.Index("ix_decisions_waiting", decisions.c.number, sqlite_where=_waiting, postgresql_where=_waiting)
+
+sa.Index("ix_decisions_subject", decisions.c.tenant, decisions.c.subject)
 
 heads = sa.Table(
     "ledger_heads",
@@ -68,9 +71,11 @@ class Receipt:
 def put(conn: sa.Connection, tenant: str, entry: entries.Entry) -> str:
     """Record a decision in the transaction that makes it; gives its id.
 
-    The entry gets the tenant and the id. Raises errors.UserError for an entry that is too long, ValueError
-    for one of another tenant or with a fact called `decision`.
+    The entry gets the tenant and the id. Raises errors.UserError for an entry or a subject that is too long,
+    ValueError for an entry of another tenant or with a fact called `decision`.
     """
+    if len(entry.subject) > _LONGEST_SUBJECT:
+        raise errors.UserError("trust:ledger.subject_size", most=_LONGEST_SUBJECT)
     if entry.tenant not in ("default", tenant) or ID in entry.facts:
         raise ValueError(f"an entry of {entry.tenant!r} put for {tenant!r}, or with a fact {ID!r}")
     made = ids.fresh_id(ID)
@@ -115,6 +120,20 @@ def receipt(store: opening.Store, tenant: str, decision: str) -> Receipt:
     if found is None:
         raise errors.NotFound("trust:ledger.no_decision", id=decision)
     return Receipt(*found)
+
+
+def newest(store: opening.Store, tenant: str, kind: str, subject: str) -> Receipt | None:
+    """The tenant's last decision of a kind about a subject, moved or waiting."""
+    asked = (
+        store.scope(tenant)
+        .select(decisions, *_SHOWN)
+        .where(decisions.c.kind == kind, decisions.c.subject == subject)
+        .order_by(decisions.c.number.desc())
+        .limit(1)
+    )
+    with store.read() as conn:
+        found = conn.execute(asked).first()
+    return None if found is None else Receipt(*found)
 
 
 def recent(
