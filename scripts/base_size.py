@@ -20,9 +20,11 @@ UNWANTED = ("scipy", "torch", "transformers", "sklearn", "pandas", "matplotlib")
 _SETUP = 'set -eu; root=$1; . "$root/scripts/env.sh"; env_ready base'
 # What a walk imports is compiled on first use, and stays: it belongs to the size.
 _IMPORTS = (
-    "import pkgutil, importlib, taihang\n"
-    "for m in pkgutil.walk_packages(taihang.__path__, 'taihang.'):\n"
-    "    importlib.import_module(m.name)\n"
+    "import contextlib, pkgutil, importlib, taihang\n"
+    "from taihang.core import errors\n"
+    "for m in pkgutil.walk_packages(taihang.__path__, 'taihang.', lambda name: None):\n"
+    "    with contextlib.suppress(errors.MissingExtra):\n"
+    "        importlib.import_module(m.name)\n"
 )
 
 
