@@ -14,13 +14,12 @@ import pyarrow.parquet as pq
 
 from taihang.core import errors
 from taihang.data.quality import assessment, target
-from taihang.engines.sources import source as sourcing
 
 SAMPLE = 5
 _GROUP_ROWS = 1 << 16
 _PLACE = (
     ("row", pa.int64()), ("part", pa.dictionary(pa.int32(), pa.string())), ("row_group", pa.int32()),
-    ("row_in_part", pa.int64()), ("line", pa.int64()), ("rules", pa.list_(pa.string())),
+    ("row_in_part", pa.int64()), ("line", pa.int64()), ("place", pa.string()), ("rules", pa.list_(pa.string())),
 )  # fmt: skip
 Rows = npt.NDArray[np.int64]
 
@@ -38,7 +37,8 @@ def export(found: assessment.Assessment, name: str, path: Path) -> Exported | No
 
     The columns are the table's own and, each with as many leading `_` as make it new, `_row` (the
     zero-based position among the rows that could be read), `_part`, `_row_group`, `_row_in_part`
-    (in the row group if there is one), `_line` and `_rules`, the ids of the rules it breaks. The
+    (in the row group if there is one), `_line`, `_place` (in a database) and `_rules`, the ids of the
+    rules it breaks. The
     rulebook's id, version and hash stand in the schema's metadata. Columns of a type that Parquet
     lacks are left out. Memory holds one row group. Raises errors.Failure when it cannot be written.
     """
@@ -54,7 +54,7 @@ def export(found: assessment.Assessment, name: str, path: Path) -> Exported | No
 class _Writer:
     def __init__(self, found: assessment.Assessment, on: target.Target, outcomes: Sequence[assessment.Outcome]) -> None:
         self.on, self.outcomes = on, outcomes
-        self.names = [c.name for c in on.source.columns if _writable(c.type)]
+        self.names = [c.name for c in on.source.columns if writable(c.type)]
         taken = {n.casefold() for n in self.names}
         fields = [on.source.schema.field(n) for n in self.names]
         for name, kind in _PLACE:
@@ -73,8 +73,8 @@ class _Writer:
         held: list[pa.RecordBatch] = []
         size = 0
         with pq.ParquetWriter(path, self.schema, compression="zstd") as writer:
-            for start, chunk in self.on.chunks(self.on.source.schema.names, only=self.union):
-                held.append(self._bad(start, chunk))
+            for some in self.on.bad(self.union):
+                held.append(self._bad(some))
                 size += held[-1].num_rows
                 if size >= _GROUP_ROWS:
                     writer.write_table(pa.Table.from_batches(held, self.schema))
@@ -83,40 +83,41 @@ class _Writer:
                 writer.write_table(pa.Table.from_batches(held, self.schema))
         return Exported(len(self.union), self.samples)
 
-    def _bad(self, start: int, chunk: sourcing.Chunk) -> pa.RecordBatch:
-        end = start + chunk.data.num_rows
-        rows = self.union[slice(*np.searchsorted(self.union, [start, end]))]
+    def _bad(self, some: target.Bad) -> pa.RecordBatch:
+        rows = some.rows
         breaks = np.zeros((len(rows), len(self.outcomes)), bool)
         for n, outcome in enumerate(self.outcomes):
-            own = outcome.rows[slice(*np.searchsorted(outcome.rows, [start, end]))]
-            breaks[np.searchsorted(rows, own), n] = True
-            self._sample(outcome, own[: SAMPLE - len(self.samples[outcome.compiled.rule.id])], start, chunk)
+            if len(rows):
+                own = outcome.rows[slice(*np.searchsorted(outcome.rows, [rows[0], rows[-1] + 1]))]
+                breaks[np.searchsorted(rows, own), n] = True
+            self._sample(outcome, np.flatnonzero(breaks[:, n]), some)
         offsets = np.concatenate([[0], np.cumsum(breaks.sum(axis=1))])
         reasons = pa.ListArray.from_arrays(
             pa.array(offsets, pa.int32()), self.ids.take(pa.array(np.nonzero(breaks)[1]))
         )
-        at = rows - start
-        lines = None if chunk.lines is None else pa.array(chunk.lines[at], pa.int64())
-        place = [
+        known: list[pa.Array | None] = [
             pa.array(rows),
-            pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), [chunk.part]),
-            pa.nulls(len(rows), pa.int32())
-            if chunk.group is None
-            else pa.array(np.full(len(rows), chunk.group, np.int32)),
-            pa.array(at + chunk.offset),
-            pa.nulls(len(rows), pa.int64()) if lines is None else lines,
+            pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(rows), np.int32)), [some.part]),
+            None if some.group is None else pa.array(np.full(len(rows), some.group, np.int32)),
+            None if some.offsets is None else pa.array(some.offsets),
+            None if some.lines is None else pa.array(some.lines, pa.int64()),
+            None if some.places is None else pa.array(some.places, pa.string()),
             reasons,
         ]
-        own_columns = [chunk.data.column(n).take(pa.array(at)) for n in self.names]
+        place = [pa.nulls(len(rows), kind) if values is None else values
+                 for values, (_, kind) in zip(known, _PLACE, strict=True)]  # fmt: skip
+        own_columns = [some.data.column(n) for n in self.names]
         return pa.RecordBatch.from_arrays([*own_columns, *place], schema=self.schema)
 
-    def _sample(self, outcome: assessment.Outcome, rows: Rows, start: int, chunk: sourcing.Chunk) -> None:
-        for row in rows.tolist():
-            one = chunk.data.slice(row - start, 1).to_pylist()[0]
-            self.samples[outcome.compiled.rule.id].append({"": {"row": row, **chunk.place(row - start)}, **one})
+    def _sample(self, outcome: assessment.Outcome, at: npt.NDArray[np.int64], some: target.Bad) -> None:
+        samples = self.samples[outcome.compiled.rule.id]
+        for place in at[: SAMPLE - len(samples)].tolist():
+            one = some.data.slice(place, 1).to_pylist()[0]
+            samples.append({"": {"row": int(some.rows[place]), **some.place(place)}, **one})
 
 
-def _writable(kind: pa.DataType) -> bool:
+def writable(kind: pa.DataType) -> bool:
+    """True for a type that Parquet has."""
     try:
         pq.write_table(pa.table({"c": pa.array([], kind)}), pa.BufferOutputStream())
     except (pa.ArrowException, OSError):

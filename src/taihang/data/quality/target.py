@@ -20,6 +20,35 @@ _NO_ROWS = np.zeros(0, np.int64)
 
 
 @dataclasses.dataclass(frozen=True)
+class Bad:
+    """Some bad rows with all their columns: `rows` are their positions, `offsets` their places in part or row group.
+
+    `places` say where they stand in a database.
+    """
+
+    rows: Rows
+    data: pa.RecordBatch
+    part: str
+    group: int | None = None
+    offsets: Rows | None = None
+    lines: Rows | None = None
+    places: Sequence[str] | None = None
+
+    def place(self, at: int) -> dict[str, str | int]:
+        """Where one of these rows stands."""
+        found: dict[str, str | int] = {"row": int(self.rows[at]), "part": self.part}
+        if self.group is not None:
+            found["row_group"] = self.group
+        if self.places is not None:
+            found["row"] = self.places[at]
+        if self.offsets is not None:
+            found["row"] = int(self.offsets[at])
+        if self.lines is not None:
+            found["line"] = int(self.lines[at])
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
 class Target:
     """A table that rules speak about. A row's position counts the rows that could be read."""
 
@@ -42,6 +71,14 @@ class Target:
             position += chunk.data.num_rows
             if only is None or np.searchsorted(only, here) < np.searchsorted(only, position):
                 yield here, chunk
+
+    def bad(self, rows: Rows) -> Iterator[Bad]:
+        """The rows at these positions, ascending, with all columns."""
+        for start, chunk in self.chunks(self.source.schema.names, only=rows):
+            some = rows[slice(*np.searchsorted(rows, [start, start + chunk.data.num_rows]))]
+            at = some - start
+            lines = None if chunk.lines is None else chunk.lines[at]
+            yield Bad(some, chunk.data.take(pa.array(at)), chunk.part, chunk.group, at + chunk.offset, lines)
 
     @contextlib.contextmanager
     def shown(

@@ -68,6 +68,16 @@ class Folder(source.Source):
         found = [(file.part, *paths.digest(file.path)) for file in self._files]
         return ids.digest_json([[part, sha256] for part, sha256, _ in found]), sum(size for _, _, size in found)
 
+    def starts(self) -> list[tuple[Path, int]] | None:
+        """Each file and the position of its first row; None when a file does not say how many it has."""
+        found, at = [], 0
+        for file in self._files:
+            found.append((file.path, at))
+            if file.rows is None:
+                return None
+            at += file.rows
+        return found
+
     def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
         start = 0
         for file in self._files:

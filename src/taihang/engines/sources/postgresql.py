@@ -27,6 +27,10 @@ _COLUMNS = """
 SELECT a.attname, t.typname, a.atttypmod FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
+_NAME = """
+SELECT format('%%I.%%I', n.nspname, c.relname), c.relkind IN ('r', 'm') FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::regclass
+"""
 _TABLES = """
 SELECT CASE WHEN schemaname = 'public' THEN tablename ELSE schemaname || '.' || tablename END FROM pg_tables
 WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1 LIMIT 40
@@ -47,7 +51,7 @@ class Postgresql(source.Source):
         if psycopg is None:
             raise errors.MissingExtra("postgresql", "PostgreSQL")
         super().__init__()
-        self._address = address
+        self.address = address
         plain = urllib.parse.urlsplit(address)
         host = (plain.hostname or "") + (f":{plain.port}" if plain.port else "")
         self.name = f"{plain.scheme}://{host}{plain.path}" + (f"#{table}" if table else "")
@@ -61,10 +65,14 @@ class Postgresql(source.Source):
             if exists is None or exists[0] is None:
                 known = ", ".join(row[0] for row in database.execute(_TABLES))
                 raise errors.UserError("engines.sources:table", path=self.name, table=table, known=known)
+            named = database.execute(_NAME, (self._table.as_string(database),)).fetchone()
+            # Rows of a plain table have one place each; those of a view or of partitions do not.
+            self.full_name, self.located = str(named[0]), bool(named[1])
             found = database.execute(_COLUMNS, (self._table.as_string(database),)).fetchall()
             count = database.execute(psycopg.sql.SQL("SELECT count(*) FROM {}").format(self._table)).fetchone()
             self.rows = int(count[0]) if count else None
         self._declare([row[0] for row in found], [_type(row[1], row[2]) for row in found])
+        self._plain_text = {row[0] for row in found if row[1] in {"text", "varchar"}}
         self._text = {row[0] for row, c in zip(found, self.columns, strict=True) if pa.types.is_string(c.type)}
 
     def digest(self) -> tuple[str, int]:
@@ -72,26 +80,41 @@ class Postgresql(source.Source):
         schema = [[c.original, str(c.type)] for c in self.columns]
         return ids.digest_json([self.name, schema, self.rows]), self.rows or 0
 
-    def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
+    def plain_text(self, column: source.Column) -> bool:
+        """True for a column that holds text as it is; false for what is turned into text to be read."""
+        return column.original in self._plain_text
+
+    def located_query(self) -> Any:
+        """SQL with one parameter, a list of places: each row's place and all of its columns."""
         sql = psycopg.sql
-        listed: list[Any] = [
+        listed = sql.SQL(", ").join([sql.SQL("ctid::text"), *self._listed(self.columns)])
+        return sql.SQL("SELECT {} FROM {} WHERE ctid = ANY(%s::tid[])").format(listed, sql.SQL(self.full_name))
+
+    def _listed(self, wanted: tuple[source.Column, ...]) -> list[Any]:
+        sql = psycopg.sql
+        return [
             sql.SQL("{}::text").format(sql.Identifier(c.original))
             if c.original in self._text
             else sql.Identifier(c.original)
             for c in wanted
         ]
+
+    def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
+        sql = psycopg.sql
+        listed = self._listed(wanted)
         query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(listed or [sql.Literal(1)]), self._table)
         done = 0
         with self._connected() as database, database.cursor(name="taihang") as cursor:
             cursor.itersize = rows
             cursor.execute(query)
             while piece := cursor.fetchmany(rows):
-                arrays = [self._array(c, [row[i] for row in piece], done) for i, c in enumerate(wanted)]
+                arrays = [self.array(c, [row[i] for row in piece], done) for i, c in enumerate(wanted)]
                 data = pa.RecordBatch.from_arrays(arrays, names=[c.name for c in wanted])
                 yield source.Chunk(data, done, self.table, done)
                 done += len(piece)
 
-    def _array(self, column: source.Column, values: list[Any], done: int) -> pa.Array:
+    def array(self, column: source.Column, values: list[Any], done: int) -> pa.Array:
+        """A column's values, as the driver gives them; `done` rows came before. Raises errors.Failure."""
         if pa.types.is_decimal(column.type):
             values = [v if v is None or v.is_finite() else None for v in values]
         try:
@@ -105,10 +128,8 @@ class Postgresql(source.Source):
     def _connected(self) -> Iterator[Any]:
         timeout = limits.Limits.current().timeout_s
         try:
-            with psycopg.connect(self._address, connect_timeout=min(30, int(timeout) or 1)) as database:
-                database.adapters.register_loader("date", _Day)
-                database.adapters.register_loader("timestamp", _Moment)
-                database.adapters.register_loader("timestamptz", _ZonedMoment)
+            with psycopg.connect(self.address, connect_timeout=min(30, int(timeout) or 1)) as database:
+                adapt(database)
                 database.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 database.read_only = True
                 database.execute(f"SET LOCAL statement_timeout = {int(timeout * 1000)}")
@@ -119,6 +140,12 @@ class Postgresql(source.Source):
             if isinstance(error, psycopg.OperationalError):
                 raise errors.Failure("engines.sources:connection", path=self.name, reason=reason) from None
             raise errors.UserError("engines.sources:database", path=self.name, reason=reason) from None
+
+
+def adapt(database: Any) -> None:
+    """Let a connection give None for dates that Python cannot hold."""
+    for kind, loader in (("date", _Day), ("timestamp", _Moment), ("timestamptz", _ZonedMoment)):
+        database.adapters.register_loader(kind, loader)
 
 
 def _type(name: str, modifier: int) -> pa.DataType:

@@ -1,0 +1,1 @@
+"""Pushdown: the same rulebook judged by the database that holds the rows, with equal results."""

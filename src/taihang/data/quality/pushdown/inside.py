@@ -1,0 +1,103 @@
+"""Inside: tables of a PostgreSQL database judged there; a row stands at its block and its place in the block."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+from taihang.core import errors
+from taihang.data.quality import target
+from taihang.data.quality.pushdown import seen, trees
+from taihang.engines.databases import postgresql as databases
+from taihang.engines.sources import postgresql
+from taihang.engines.sources import source as sourcing
+
+_PIECE = 5000
+_BITS = 16
+
+
+def all_in_one(targets: Mapping[str, target.Target]) -> bool:
+    """True when all tables are plain tables of one PostgreSQL database."""
+    sources = [on.source for on in targets.values()]
+    addresses = {s.address for s in sources if isinstance(s, postgresql.Postgresql) and s.located}
+    plain = all(isinstance(s, postgresql.Postgresql) and s.located for s in sources)
+    return bool(sources) and plain and len(addresses) == 1
+
+
+def opened(targets: Mapping[str, target.Target]) -> databases.Postgresql:
+    """A connection to the database of all these tables. Raises errors.UserError when there is no such one."""
+    for on in targets.values():
+        if not isinstance(on.source, postgresql.Postgresql) or not on.source.located:
+            raise errors.UserError("data.quality:pushdown.postgresql", path=on.source.name)
+    if not all_in_one(targets):
+        raise errors.UserError("data.quality:pushdown.several")
+    first = next(iter(targets.values())).source
+    assert isinstance(first, postgresql.Postgresql)
+    return databases.Postgresql(first.address, first.name)
+
+
+def shown(name: str, on: target.Target, database: databases.Postgresql) -> seen.Seen:
+    """The table under its full name; columns read as the source reads them."""
+    source = on.source
+    assert isinstance(source, postgresql.Postgresql)
+    columns = {c.name: _column(source, c) for c in source.columns}
+    return seen.Seen(
+        name, source.full_name, columns, ("ctid",), lambda place: position(str(place[0])), source.schema, True
+    )
+
+
+def position(ctid: str) -> int:
+    """A row's block and place in it as one number, in the order in which rows lie."""
+    block, _, place = ctid.strip("()").partition(",")
+    return int(block) << _BITS | int(place)
+
+
+def ctid(at: int) -> str:
+    """The other way round."""
+    return f"({at >> _BITS},{at & (1 << _BITS) - 1})"
+
+
+@dataclasses.dataclass(frozen=True)
+class Inside(target.Target):
+    """A table whose bad rows are fetched by where they lie, in the snapshot in which they were found."""
+
+    database: databases.Postgresql
+
+    def bad(self, rows: target.Rows) -> Iterator[target.Bad]:
+        """The rows at these positions."""
+        source = self.source
+        assert isinstance(source, postgresql.Postgresql)
+        for start in range(0, len(rows), _PIECE):
+            some = [ctid(at) for at in rows[start : start + _PIECE].tolist()]
+            found = self.database.fetch(source.located_query(), (some,))
+            found.sort(key=lambda row: position(row[0]))
+            arrays = [source.array(c, [r[n] for r in found], start) for n, c in enumerate(source.columns, start=1)]
+            data = pa.RecordBatch.from_arrays(arrays, schema=source.schema)
+            at = np.array([position(row[0]) for row in found], np.int64)
+            yield target.Bad(at, data, source.table, places=[row[0] for row in found])
+
+
+def _column(source: postgresql.Postgresql, column: sourcing.Column) -> trees.Tree:
+    plain = exp.column(column.original, quoted=True)
+    kind = column.type
+    if pa.types.is_string(kind):
+        if source.plain_text(column):
+            return plain
+        return exp.Cast(this=plain, to=exp.DataType.build("TEXT"))
+    if pa.types.is_decimal(kind):  # a NaN is no number that a decimal here can hold
+        return _filled("NULLIF(_a_, CAST('NaN' AS NUMERIC))", plain)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):  # nor is a day before year 1 or after 9999 a date
+        return _filled("CASE WHEN _a_ >= '0001-01-01' AND _a_ < '10000-01-01' THEN _a_ END", plain)
+    return plain
+
+
+def _filled(template: str, column: trees.Tree) -> trees.Tree:
+    tree = sqlglot.parse_one(template, dialect="postgres")
+    for found in list(tree.find_all(exp.Column)):
+        found.replace(column.copy())
+    return exp.Paren(this=tree)
