@@ -2,7 +2,7 @@
 
 A finding's sort orders are each one index whose columns all run the same way, so that a page is one
 range of it. `mark` is a random text that only rows about one version hold: after a deletion it must
-be nowhere on the disk.
+be nowhere on the disk. It stands first, where SQLite never cuts a row in two.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ grams = schema.tenanted(
 versions = schema.tenanted(
     "catalog_versions",
     sa.Column("id", _ID, primary_key=True),
+    sa.Column("mark", _HASH, nullable=False),
     sa.Column("asset_id", _ID, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("sha256", _HASH, nullable=False),
@@ -66,7 +67,6 @@ versions = schema.tenanted(
     sa.Column("registered_by", sa.String(200), nullable=False),
     sa.Column("job_id", sa.String(100), nullable=False),
     sa.Column("recorded", schema.Utc, nullable=False),
-    sa.Column("mark", _HASH, nullable=False),
     sa.UniqueConstraint("tenant", "asset_id", "number"),
     sa.Index("ix_catalog_versions_content", "tenant", "sha256"),
     sa.Index("ix_catalog_versions_recorded", "tenant", "recorded", "id"),
@@ -75,6 +75,7 @@ versions = schema.tenanted(
 reports = schema.tenanted(
     "catalog_reports",
     sa.Column("id", _ID, primary_key=True),
+    sa.Column("mark", _HASH, nullable=False),
     sa.Column("version_id", _ID, nullable=False),
     sa.Column("asset_id", _ID, nullable=False),
     sa.Column("kind", sa.String(40), nullable=False),
@@ -85,7 +86,6 @@ reports = schema.tenanted(
     sa.Column("recorded", schema.Utc, nullable=False),
     sa.Column("counts", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("mark", _HASH, nullable=False),
     sa.Index("ix_catalog_reports_version", "tenant", "version_id", "kind", "recorded", "id"),
     sa.Index("ix_catalog_reports_recorded", "tenant", "recorded", "id"),
     sa.Index("ix_catalog_reports_job", "tenant", "job_id"),
@@ -106,6 +106,7 @@ scores = schema.tenanted(
 findings = schema.tenanted(
     "catalog_findings",
     sa.Column("version_id", _ID, primary_key=True),
+    sa.Column("mark", _HASH, nullable=False),
     sa.Column("id", _ID, primary_key=True),
     sa.Column("asset_id", _ID, nullable=False),
     sa.Column("rule", sa.String(100), nullable=False),
@@ -125,7 +126,6 @@ findings = schema.tenanted(
     sa.Column("reviewer", sa.String(200), nullable=False),
     sa.Column("reviewed", schema.Utc),
     sa.Column("body", sa.Text, nullable=False),
-    sa.Column("mark", _HASH, nullable=False),
     sa.Index("ix_catalog_findings_gravest", "tenant", "rank", "recorded", "version_id", "id"),
     sa.Index("ix_catalog_findings_newest", "tenant", "recorded", "version_id", "id"),
     sa.Index("ix_catalog_findings_by_rule", "tenant", "rule", "rank", "recorded", "version_id", "id"),
@@ -148,6 +148,7 @@ told = schema.tenanted(
 reviews = schema.tenanted(
     "catalog_reviews",
     sa.Column("version_id", _ID, primary_key=True),
+    sa.Column("mark", _HASH, nullable=False),
     sa.Column("finding_id", _ID, primary_key=True),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("state", sa.String(20), nullable=False),
@@ -156,5 +157,4 @@ reviews = schema.tenanted(
     sa.Column("at", schema.Utc, nullable=False),
     # What opens the ledger's commitments to reviewer and reason; gone with the row.
     sa.Column("salts", sa.Text, nullable=False),
-    sa.Column("mark", _HASH, nullable=False),
 )

@@ -1,0 +1,1 @@
+"""Retention: how long versions stay, what holds them, and their deletion with its proof."""

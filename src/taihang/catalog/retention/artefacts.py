@@ -1,0 +1,86 @@
+"""Artefacts: blobs, folders of reports and cached stages of a deleted version, removed and looked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from taihang.catalog.retention import rows, traces
+from taihang.core import errors
+from taihang.engines.blobs import blobs as kept
+
+BLOB = "blob:"
+_LARGEST_MANIFEST = 16 << 20
+
+
+def manifest(blobs: kept.Blobs, tenant: str, folder: str) -> tuple[str, ...]:
+    """The blobs of a report that was put away: its manifest (`blob:SHA256`) and the files that it lists."""
+    if not folder.startswith(BLOB):
+        return ()
+    sha256 = folder.removeprefix(BLOB)
+    try:
+        value = json.loads(blobs.read(tenant, sha256, 0, _LARGEST_MANIFEST))
+        return (sha256, *sorted({str(file[0]) for file in value.values()}))
+    except (errors.NotFound, ValueError, AttributeError, TypeError, IndexError, KeyError):
+        return ()
+
+
+def sampled(blobs: kept.Blobs | None, tenant: str, shas: Iterable[str], folders: Iterable[Path]) -> tuple[str, ...]:
+    """Pieces of everything that is about to go, as hexadecimal."""
+    found: dict[str, None] = {}
+    for sha256 in shas:
+        size = blobs.size(tenant, sha256) if blobs is not None else None
+        if blobs is not None and size:
+            with blobs.open(tenant, sha256) as stream:
+                found |= {w.hex(): None for w in traces.windows(stream, size)}
+    for folder in folders:
+        for path in traces.files(folder):
+            with path.open("rb") as stream:
+                found |= {w.hex(): None for w in traces.windows(stream, path.lstat().st_size)}
+    return tuple(found)
+
+
+def removable(folders: Sequence[str], roots: Sequence[Path]) -> tuple[list[Path], int]:
+    """The folders that may be removed, and how many may not: those that do not lie below a root of ours."""
+    fits: list[Path] = []
+    left = 0
+    for name in folders:
+        if name.startswith(BLOB):
+            continue
+        path = Path(name)
+        if not path.is_dir() or path.is_symlink():
+            left += path.exists()
+            continue
+        whole = path.resolve()
+        if any(whole != root.resolve() and whole.is_relative_to(root.resolve()) for root in roots):
+            fits.append(whole)
+        else:
+            left += 1
+    return fits, left
+
+
+def remove(blobs: kept.Blobs | None, tenant: str, plan: rows.Plan, folders: Sequence[Path]) -> tuple[int, int, int]:
+    """Take blobs and folders away: blobs gone, files gone, and what the object store keeps a version of."""
+    gone = still = files = 0
+    for sha256 in plan.blobs if blobs is not None else ():
+        assert blobs is not None
+        done = blobs.delete(tenant, sha256)
+        gone += done.existed
+        still += not done.erased
+    for folder in folders:
+        files += sum(1 for _ in traces.files(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        still += folder.exists()
+    return gone, files, still
+
+
+def blob_files(root: Path) -> Iterator[Path]:
+    """Files below the blobs' folder that are not themselves blobs of somebody: what was left half done.
+
+    A blob is named by its content's hash, so one that is still registered is not the one that is gone.
+    """
+    for path in traces.files(root):
+        if len(path.name) != 64:
+            yield path
