@@ -18,7 +18,10 @@ import httpx
 import pytest
 from fixtures import stores, videos
 
+from taihang.app import ledger
 from taihang.app.client import client as clients
+from taihang.core import errors
+from taihang.trust.ledger import verify
 
 PASSWORD = "鹅卵石与旧怀表 pebble"
 
@@ -108,7 +111,20 @@ def test_from_nothing_to_a_proved_report(kind: str, tmp_path: Path) -> None:
             found = list(client.findings(report=report.id))
             assert len(found) == ended.result["findings"]
             _shows_the_page_without_scripts(base[0], token, report.id)
+            _is_proved(client, report.id, tmp_path)
         assert up.stop() == 0
+
+
+def _is_proved(client: clients.Client, report: str, folder: Path) -> None:
+    proof, page = folder / "proof", folder / "report.json"
+    proof.write_text(client.proof(report))
+    client.download(report, "report.json", page)
+    key = client.ledger_key()
+    proved = ledger.checked(proof, ledger.policy(key), report=page)
+    assert isinstance(proved, verify.Proved)
+    page.write_bytes(page.read_bytes().replace(b"a", b"b", 1))
+    with pytest.raises(errors.TaihangError):
+        ledger.checked(proof, ledger.policy(key), report=page)
 
 
 def _shows_the_page_without_scripts(base: str, token: str, report: str) -> None:

@@ -132,6 +132,17 @@ class Decisions:
         """The newest signed checkpoint."""
         return view.View(self._files, self._signer.verifier).head().encoded()
 
+    def published(self, name: str) -> bytes:
+        """A published file by its C2SP name: `checkpoint`, `tile/…`. Raises errors.NotFound."""
+        data = self._files.read(name) if store.is_name(name) else None
+        if data is None:
+            raise errors.NotFound("app:decisions.no_file", name=name)
+        return data
+
+    def consistency(self, old: int, new: int | None = None) -> list[bytes]:
+        """Proof that the ledger of `old` entries is the start of that of `new`. Raises errors.NotFound."""
+        return view.View(self._files, self._signer.verifier).consistency(old, new)
+
     def close(self) -> None:
         """Publish what was appended, and let another process have the ledger."""
         with self._lock:

@@ -7,14 +7,17 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+from taihang.app import decisions
 from taihang.app import home as homes
 from taihang.app.jobs import service as jobs
 from taihang.catalog import catalogue
+from taihang.catalog.lineage import lineage
+from taihang.catalog.tickets import desk
 from taihang.core import principal, settings
 from taihang.engines.blobs import blobs
 from taihang.engines.blobs import opening as blob_stores
 from taihang.engines.store import opening as stores
-from taihang.trust.access import guard
+from taihang.trust.access import guard, policies
 from taihang.trust.identity import accounts, sessions, tokens
 
 JOB_MODULES = ("taihang.app.walks",)
@@ -55,7 +58,10 @@ class Platform:
         self.store: stores.Store = stores.open_store(where.store)
         self.blobs: blobs.Blobs = blob_stores.open_blobs(where.blobs)
         self.accounts = accounts.Accounts(self.store)
-        self.guard = guard.Guard()
+        self.policies = policies.Policies(self.store)
+        self.accounts.members.own_roles = self.policies.own_roles
+        self.guard = guard.Guard(self.policies)
+        self.decisions = decisions.Decisions(self.store, where.home, blob_store=self.blobs)
         self.jobs = jobs.Jobs(self.store, where.home, roots=(), modules=JOB_MODULES)
 
     @property
@@ -72,12 +78,21 @@ class Platform:
         """The catalogue as this principal sees it."""
         return catalogue.Catalogue(self.store, who)
 
+    def lineage(self, who: principal.Principal) -> lineage.Lineage:
+        """What was made of what, as this principal sees it."""
+        return lineage.Lineage(self.store, who)
+
+    def desk(self, who: principal.Principal) -> desk.Desk:
+        """The tickets in this principal's hand."""
+        return desk.Desk(self.store, who)
+
     def publish(self) -> int:
         """Move decisions to the ledger; says how many."""
-        return 0
+        return self.decisions.publish()
 
     def close(self) -> None:
         """Give everything back."""
+        self.decisions.close()
         self.store.close()
 
 

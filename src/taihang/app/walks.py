@@ -23,11 +23,14 @@ from taihang.core import errors, i18n, words
 
 if TYPE_CHECKING:
     from taihang.catalog import catalogue
+    from taihang.catalog import words as cataloguing
     from taihang.engines.blobs import blobs
 
 _MANIFEST = "blob:"
 _LARGEST_BOOK = 4 << 20
-Version = Annotated[str, pydantic.StringConstraints(pattern=r"^version-[0-9a-f]{16}$")]
+# A content's SHA-256 stands for its latest version, which is what a schedule knows of what started it.
+Version = Annotated[str, pydantic.StringConstraints(pattern=r"^(version-[0-9a-f]{16}|[0-9a-f]{64}|\\$version)$")]
+_LATEST = "$version"
 Book = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 
 
@@ -60,20 +63,40 @@ class Assess(_Parameters):
     as_of: pydantic.AwareDatetime | None = None
 
 
+class Verify(_Parameters):
+    """Run a resolved ticket's rules on a version, which decides whether it is verified."""
+
+    ticket: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9-]{1,80}$")]
+    rules: Book
+    table: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] | None = None
+
+
+# What callers may submit as they like; tickets are verified by their own route.
 KINDS: dict[str, type[_Parameters]] = {"inspect-asset": Inspect, "profile-asset": Profile, "assess-asset": Assess}
 
 
-def check(kind: str, parameters: Mapping[str, Any], known: catalogue.Catalogue, may: Callable[..., None]) -> None:
+def check(
+    kind: str,
+    parameters: Mapping[str, Any],
+    known: catalogue.Catalogue,
+    may: Callable[..., None],
+    *,
+    scheduled: bool = False,
+) -> None:
     """Nothing when the caller may read every version that the parameters name, and all are stored.
+
+    A schedule's may be `$version`, the version that starts it.
 
     Raises errors.UserError, errors.NotFound, errors.Forbidden.
     """
     given = kinds.read(kind, parameters)
     for field in ("version", "rules", "zones"):
         name = getattr(given, field, None)
-        if name is None or not name.startswith("version-"):
+        if name is None or (field == "rules" and not name.startswith("version-")):
             continue
-        found = known.version(name)
+        if name == _LATEST and scheduled:
+            continue
+        found = _version(known, name)
         about = known.asset(found.asset_id)
         may("asset:read", about.id, owner=about.owner or None, sensitivity=about.sensitivity)
         if not found.stored:
@@ -132,6 +155,20 @@ def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
         return desk.recorded(given.version, "assess", done.exit_code)
 
 
+@kinds.kind("verify-ticket", parameters=Verify)
+def _verify(given: Verify, context: kinds.Context) -> kinds.Result:
+    from taihang.app import closing
+    from taihang.catalog.tickets import desk as tickets
+
+    with _Desk(context) as desk, desk.file(given.version) as path, desk.book(given.rules) as book:
+        assert book is not None
+        source = str(path) if given.table is None else f"{given.table}={path}"
+        card = closing.verify(
+            tickets.Desk(desk.store, context.principal), given.ticket, closing.Version((source,), book)
+        )
+    return kinds.Result(summary={"ticket": card.id, "state": card.state})
+
+
 class _Desk:
     """What a job of this kind needs of the platform."""
 
@@ -143,20 +180,20 @@ class _Desk:
 
         where = platform.places()
         self._context = context
-        self._store = stores.open_store(where.store)
+        self.store = stores.open_store(where.store)
         self._blobs = blob_stores.open_blobs(where.blobs)
-        self._catalogue = catalogue.Catalogue(self._store, context.principal)
+        self._catalogue = catalogue.Catalogue(self.store, context.principal)
 
     def __enter__(self) -> _Desk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._store.close()
+        self.store.close()
 
     @contextlib.contextmanager
     def file(self, version: str) -> Iterator[Path]:
         """A version's bytes, checked, as a file that is called as the asset is."""
-        found = self._catalogue.version(version)
+        found = _version(self._catalogue, version)
         with (
             self._blobs.local(self._context.principal.tenant, found.asset.sha256) as path,
             tempfile.TemporaryDirectory(prefix="taihang-asset-") as folder,
@@ -195,14 +232,16 @@ class _Desk:
             manifest[path.relative_to(out).as_posix()] = (blob.sha256, blob.size)
         folder = self._blobs.put(tenant, json.dumps(manifest, ensure_ascii=False).encode()).sha256
 
+        known = _version(self._catalogue, version)
+
         def work(conn: sa.Connection) -> str:
             from taihang.catalog import recording
 
             told, _ = recording.record(
                 conn,
-                self._store.scope(tenant),
+                self.store.scope(tenant),
                 report,
-                version,
+                known.id,
                 kind=kind,
                 job_id=self._context.job,
                 folder=f"{_MANIFEST}{folder}",
@@ -211,11 +250,39 @@ class _Desk:
             return told.id
 
         told = self._context.effect("report", work)
+        if kind != "profile":
+            self._ticketed(known)
         return kinds.Result(
             inputs=(report.asset.sha256,),
             versions={one.name: one.version for one in report.produced_by},
-            summary={"exit_code": exit_code, "findings": len(report.findings), "report": told, "version": version},
+            summary={"exit_code": exit_code, "findings": len(report.findings), "report": told, "version": known.id},
         )
+
+    def _ticketed(self, known: cataloguing.Version) -> None:
+        """Findings become tickets by the policy that is shipped; the same findings again change nothing."""
+        from taihang.app import tickets
+        from taihang.catalog.tickets import desk, policy
+
+        about = self._catalogue.asset(known.asset_id)
+        tickets.open_report(
+            desk.Desk(self.store, self._context.principal),
+            self._context.folder,
+            policy.load("default"),
+            asset=about.name,
+            owner=about.owner,
+            tags=about.tags,
+            number=known.number,
+        )
+
+
+def _version(known: catalogue.Catalogue, name: str) -> cataloguing.Version:
+    """A version by its id or its content. Raises errors.NotFound."""
+    if name.startswith("version-"):
+        return known.version(name)
+    found = known.versions(sha256=name if len(name) == 64 else "0" * 64, limit=1).items
+    if not found:
+        raise errors.NotFound("catalog:no_version", id=name)
+    return found[0]
 
 
 def _plain(name: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fixtures import platforms
 
-from taihang.app.api import factory, language, rates, settings
+from taihang.app.api import factory, language, settings
 
 
 def test_every_answer_carries_its_id_and_forbids_what_browsers_might_do(local: platforms.Running) -> None:
@@ -105,18 +105,6 @@ def test_who_guesses_tokens_waits_and_the_right_one_with_them(tmp_path: Path) ->
     with platforms.running("sqlite", tmp_path, settings.Api(tries_per_minute=3)) as one:
         guesses = [one.client().get("/api/v1/me", headers={"Authorization": f"Bearer tht_{n}"}) for n in range(5)]
         assert [g.status_code for g in guesses] == [401] * 3 + [429] * 2
-
-
-def test_buckets_fill_with_time_and_a_clock_that_jumps_back_takes_nothing() -> None:
-    now = [100.0]
-    one = rates.Rates(1.0, 2, clock=lambda: now[0])
-    assert [one.take("a"), one.take("a")] == [0.0, 0.0]
-    assert one.take("a") == pytest.approx(1.0)
-    assert one.take("b") == 0.0
-    now[0] -= 50
-    assert one.take("a") == pytest.approx(1.0)
-    now[0] += 1.5
-    assert one.take("a") == 0.0
 
 
 def test_a_get_says_its_state_and_is_not_sent_twice(local: platforms.Running) -> None:

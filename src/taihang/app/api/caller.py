@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hmac
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import fastapi
 from starlette.requests import Request
 
-from taihang.app.api import faults
 from taihang.core import errors, principal
-from taihang.trust.access import guard
+from taihang.trust.access import csrf, guard
 from taihang.trust.identity import refusal, sessions
 
 if TYPE_CHECKING:
@@ -20,9 +18,7 @@ if TYPE_CHECKING:
     from taihang.app.api import service
 
 T = TypeVar("T")
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIE, SECURE_COOKIE = "taihang", "__Host-taihang"
-CSRF = "x-csrf-token"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,11 +48,6 @@ class Caller:
         return True
 
 
-def csrf(session: sessions.Session) -> str:
-    """What a browser must send beside its cookie: nobody who lacks the cookie's secret can know it."""
-    return hmac.digest(session.secret.encode(), b"taihang csrf 1", "sha256").hex()
-
-
 def identified(request: Request) -> Caller:
     """Who asks. Raises refusal.NotSignedIn, errors.Forbidden for a cookie without its CSRF token."""
     whole: platform.Platform = request.app.state.platform
@@ -71,9 +62,7 @@ def identified(request: Request) -> Caller:
     if cookie is None:
         raise refusal.NotSignedIn("app.api:unauthenticated")
     session = _tried(request, kept, lambda: whole.sessions.resolve(cookie))
-    sent = request.headers.get(CSRF, "")
-    if request.method not in SAFE and not hmac.compare_digest(sent.encode("utf-8", "replace"), csrf(session).encode()):
-        raise errors.Forbidden("app.api:csrf")
+    csrf.check(request.method, session.secret, request.headers.get(csrf.HEADER))
     return Caller(session.principal, whole, kept, session)
 
 
@@ -84,13 +73,11 @@ def address(request: Request) -> str:
 
 def _tried(request: Request, kept: service.Service, resolve: Callable[[], T]) -> T:
     where = address(request)
-    wait = kept.tries.wait(where)
-    if wait:
-        raise faults.Limited(429, "app.api:too_often", after=round(wait) + 1, after_s=wait)
+    kept.tries.check(where)
     try:
         return resolve()
     except refusal.NotSignedIn:
-        kept.tries.take(where)
+        kept.tries.wrong(where)
         raise
 
 

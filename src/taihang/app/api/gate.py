@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from taihang.app.api import caller, faults
 from taihang.core import errors
+from taihang.trust.access import rates
 
 if TYPE_CHECKING:
     from taihang.app.api import service
@@ -101,9 +102,9 @@ async def _made(inner: Handler, request: Request) -> Response:
     return await inner(request)
 
 
-def _limited(wait: float) -> None:
-    if wait:
-        raise faults.Limited(429, "app.api:too_often", after=int(wait) + 1, after_s=wait)
+def _limited(verdict: rates.Verdict) -> None:
+    if not verdict.allowed:
+        raise faults.Limited(429, "app.api:too_often", after=verdict.wait_s, after_s=verdict.wait_s)
 
 
 def _tagged(request: Request, made: Response) -> Response:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from taihang.app.api import answers, rates, settings, streams, uploads
+from taihang.app.api import answers, settings, streams, tries, uploads
 from taihang.catalog import tables
 from taihang.core import asset, principal
+from taihang.trust.access import rates
 
 if TYPE_CHECKING:
     from taihang.app import platform
@@ -25,8 +26,8 @@ class Service:
     def __init__(self, whole: platform.Platform, limits: settings.Api) -> None:
         self.limits = limits
         self.platform = whole
-        self.rates = rates.Rates(limits.rate_per_s, limits.burst)
-        self.tries = rates.Rates(limits.tries_per_minute / 60, limits.tries_per_minute)
+        self.rates = rates.Memory(rates.Limit(limits.burst, limits.rate_per_s))
+        self.tries = tries.Tries(limits.tries_per_minute)
         self.answers = answers.Answers(whole.store)
         self.streams = streams.Streams(limits.streams, limits.heartbeat_s)
         self.uploads = uploads.Uploads(whole.store, whole.home / "uploads", limits, self._finished, self._kept)
@@ -45,6 +46,7 @@ class Service:
             media_type=media_type(name, upload.metadata.get("filetype", "")),
         )
         version = self.platform.catalogue(who).register(made, stored=True, source=f"upload:{upload.id}")
+        self.platform.jobs.schedules.asset_changed(who.tenant, version.asset)
         return blob.sha256, version.id
 
     def _kept(self, tenant: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -147,6 +148,21 @@ class Client:
         except httpx.HTTPError as error:
             server = str(self._line.http.base_url)
             raise wire.Unreachable("app.client:away", server=server, reason=str(error)) from error
+
+    def proof(self, report: str, *, patience_s: float = 30.0) -> str:
+        """The proof that a report stands in the ledger; waits until it does. Raises errors.Conflict after that."""
+        until = time.monotonic() + patience_s
+        while True:
+            try:
+                return self._line.call("GET", f"reports/{report}/proof").text
+            except errors.Conflict:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.3)
+
+    def ledger_key(self) -> str:
+        """The public key of the server's ledger."""
+        return self._line.call("GET", "ledger/key").text.strip()
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Anything else below /api/v1, as JSON."""

@@ -1,5 +1,27 @@
 """Routes: thin functions that read a request, ask whether it may be, and hand it to the part that does it."""
 
-from taihang.app.api.routes import assets, findings, jobs, people, reports, session, system, uploads
+from taihang.app.api.routes import (
+    assets,
+    findings,
+    jobs,
+    ledger,
+    lineage,
+    people,
+    policies,
+    reports,
+    rules,
+    schedules,
+    session,
+    system,
+    tickets,
+    uploads,
+)
 
-ROUTERS = tuple(module.router for module in (system, session, people, uploads, assets, findings, reports, jobs))
+ROUTERS = tuple(
+    module.router
+    for module in (
+        *(system, session, people, policies),
+        *(uploads, assets, lineage, findings, reports),
+        *(jobs, schedules, tickets, rules, ledger),
+    )
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import fastapi
@@ -74,11 +74,15 @@ def submit_job(body: Submission, who: caller.Who, response: Response, key: gate.
     if body.kind not in walks.KINDS:
         raise errors.UserError("app.api:no_kind", kind=body.kind, known=", ".join(walks.KINDS))
     walks.check(body.kind, body.parameters, who.platform.catalogue(who.who), who.may)
-    made = who.platform.jobs.submit(
-        body.kind, body.parameters, who.who, key=None if key is None else f"{who.who.name} {key}"
-    )
+    made = submitted(who, body.kind, body.parameters, key)
     response.headers["Location"] = f"/api/v1/jobs/{made.id}"
-    return _shown(made)
+    return made
+
+
+def submitted(who: caller.Caller, kind: str, parameters: Mapping[str, Any], key: str | None) -> Job:
+    """A job of this caller; the key is the caller's own."""
+    given = None if key is None else f"{who.who.name} {key}"
+    return _shown(who.platform.jobs.submit(kind, parameters, who.who, key=given))
 
 
 @router.get("/jobs")
@@ -137,6 +141,14 @@ def stream_job(
 
     made = who.service.streams.events(f"{who.who.tenant}/{who.who.name}", read, last)
     return StreamingResponse(made, media_type=streams.MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
+
+
+@router.get("/jobs/{id}/history")
+def job_history(id: forms.Id, who: caller.Who) -> dict[str, Any]:
+    """Who, what, versions, inputs' hashes, and what each attempt used."""
+    _seen(who, id, "job:read")
+    made: dict[str, Any] = who.platform.jobs.history(id, who.who).model_dump(mode="json")
+    return made
 
 
 def _seen(who: caller.Caller, id: str, action: str) -> words.Job:

@@ -19,6 +19,7 @@ router = gate.router("reports")
 _ANY: dict[int | str, dict[str, Any]] = {
     status: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}} for status in (200, 206)
 }
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 _SHOWN = {"report.html": "text/html", "report.json": "application/json"}
 
 
@@ -89,6 +90,14 @@ def get_report_file(
     return content.answer(
         request, who.platform.blobs, who.who.tenant, files[name][0], name=name, media_type=kind, inline=True
     )
+
+
+@router.get("/reports/{id}/proof", response_class=Response, responses=_TEXT)
+def prove_report(id: forms.Id, who: caller.Who) -> Response:
+    """The proof that the report was recorded, for `taihang ledger verify`; 409 while it waits."""
+    found = _seen(who, id)
+    proof = who.platform.decisions.report_proof(who.who.tenant, found.sha256)
+    return Response(proof.encode(), media_type="text/plain; charset=utf-8")
 
 
 def _seen(who: caller.Caller, id: str) -> words.Told:

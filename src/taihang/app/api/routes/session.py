@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from taihang.app.api import caller, faults, forms, gate
+from taihang.trust.access import csrf
 from taihang.trust.identity import sessions
 
 router = gate.router("session")
@@ -150,10 +151,10 @@ def _session(who: caller.Caller) -> sessions.Session:
 
 
 def _counted(request: Request) -> None:
-    """Each attempt at a secret costs, right or wrong."""
-    wait = request.app.state.service.tries.take(caller.address(request))
-    if wait:
-        raise faults.Limited(429, "app.api:too_often", after=int(wait) + 1, after_s=wait)
+    """Each attempt at a secret costs, right or wrong: a hash of a password is dear."""
+    tries, where = request.app.state.service.tries, caller.address(request)
+    tries.check(where)
+    tries.wrong(where)
 
 
 def _entered(request: Request, response: Response, session: sessions.Session) -> Me:
@@ -183,5 +184,5 @@ def _me(who: caller.Caller) -> Me:
         login=account.login,
         name=account.name,
         tenants=[Place(id=id, name=name) for id, name in places],
-        csrf=caller.csrf(who.session) if who.session else None,
+        csrf=csrf.token(who.session.secret) if who.session else None,
     )
