@@ -237,7 +237,7 @@ class Policies:
 
 
 def checked(text: str, roles: Sequence[str], cases: Sequence[Case]) -> tuple[bool, ...]:
-    """How the cases come out under a text that is kept nowhere. Raises errors.UserError for a text that does not fit."""
+    """How the cases come out under a text that is not kept. Raises errors.UserError for one that does not fit."""
     found = trial.hold(text, [case.question("tenant") for case in cases[:_MOST_CASES]])
     _checked(text, tuple(roles), cases, found)
     return tuple(answer.allowed for answer in found.answers)
