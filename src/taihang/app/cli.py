@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import taihang
-from taihang.app.verbs import film, ledger, rules, tables, up
+from taihang.app.verbs import access, film, jobs, ledger, rules, tables, tickets, up, users
 from taihang.app.verbs.wording import t
 from taihang.core import errors
 
@@ -53,9 +53,17 @@ for _name, _group in (
     (None, tables),
     (None, rules),
     (None, up),
+    ("jobs", jobs),
     ("ledger", ledger),
+    ("tickets", tickets),
 ):
     app.add_typer(_group.app, name=_name)
+app.add_typer(jobs.worker)
+app.add_typer(tickets.top)
+app.add_typer(users.users, name="users")
+app.add_typer(users.places, name="tenants")
+app.add_typer(access.tokens, name="tokens")
+app.add_typer(access.policies, name="policies")
 
 
 def main() -> NoReturn:

@@ -23,12 +23,12 @@ def settle(pen: journal.Pen, row: sa.Row[Any], card: words.Card, outcome: words.
     judged = sum(outcome.judged.get(r.rule, 0) for r in card.rules)
     body = {"asset_version": outcome.version, "rulebook_sha256": books, "judged": judged, **outcome.told}
     if broken:
-        subject = words.Subject(asset=card.asset, version=outcome.version, number=outcome.number)
+        subject = words.Subject(asset=card.asset, kind=card.kind, version=outcome.version, number=outcome.number)
         note = _note("returned", version=short, count=len(broken))
         change = journal.Change("returned", to="assigned", note=note, body={**body, "findings": len(broken)})
         number = pen.write(row, change)
         intake.attach(pen, row.id, number, subject, broken)
-        quarantine.mark(pen, row.id, subject, broken, {}, active=_is_quarantined(pen, row.id))
+        quarantine.mark(pen, row.id, subject, broken, outcome.rows, active=_is_quarantined(pen, row.id))
         return
     doubt = _doubt(card, outcome, len(mine))
     if doubt is not None:

@@ -42,7 +42,7 @@ class Desk:
         rules: policy.Loaded,
         subject: words.Subject,
         *,
-        rows: Mapping[tuple[str, str], quarantine.Bad] | None = None,
+        rows: Mapping[tuple[str, str], words.Bad] | None = None,
     ) -> words.Opened:
         """Make tickets of findings about one asset version, all or none.
 
@@ -228,3 +228,11 @@ class Desk:
 
     def _pen(self, conn: sa.Connection) -> journal.Pen:
         return journal.Pen(conn, self.scope, self.principal.name, self.clock())
+
+
+def tenants(store: opening.Store) -> tuple[str, ...]:
+    """Tenants with open tickets that have a due date: the one question here that is not about one tenant."""
+    own = tables.tickets.c
+    asked = sa.select(own.tenant).where(own.state.in_(listing.OPEN), own.due.is_not(None)).distinct()
+    with store.read() as conn:
+        return tuple(conn.execute(asked.order_by(own.tenant)).scalars())

@@ -24,7 +24,7 @@ class Intake:
     pen: journal.Pen
     loaded: policy.Loaded
     subject: words.Subject
-    rows: Mapping[tuple[str, str], quarantine.Bad]
+    rows: Mapping[tuple[str, str], words.Bad]
 
     def take(self, draft: policy.Draft) -> tuple[str, str]:
         """A ticket's id and what became of it: a field of words.Opened."""
@@ -50,6 +50,7 @@ class Intake:
             "key": draft.key,
             "grouped": entry.group,
             "asset": self.subject.asset,
+            "kind": self.subject.kind,
             "domain": self.subject.domain,
             "title": text.dumped(title.model_dump()),
             "level": level.value,
@@ -75,7 +76,7 @@ class Intake:
             pen.append(
                 values, 2, "new", "assigned", journal.Change("assigned", body={"owner": owner}, sets={"owner": owner})
             )
-        self._attach(ident, 1, draft)
+        self._attach(ident, 1, draft, active=draft.entry.quarantine)
         return True
 
     def _join(self, known: sa.Row[Any], draft: policy.Draft) -> str:
@@ -84,14 +85,16 @@ class Intake:
         Findings of a version and rulebook in which it was found before are no news. A version that is
         known to be older than the newest one seen is only noted.
         """
-        own = tables.findings.c
-        seen = self.pen.conn.execute(
-            self.pen.scope.select(
-                tables.findings, own.asset_version, own.rulebook_sha256, own.finding, own.number
-            ).where(own.ticket == known.id)
+        own, pen = tables.findings.c, self.pen
+        keep = draft.entry.quarantine and known.state not in {"verified", "closed"}
+        seen = pen.conn.execute(
+            pen.scope.select(tables.findings, own.asset_version, own.rulebook_sha256, own.finding, own.number).where(
+                own.ticket == known.id
+            )
         ).all()
         fresh = [f for f in draft.findings if (self.subject.version, f.id) not in {(s[0], s[2]) for s in seen}]
         if not fresh:
+            quarantine.mark(pen, known.id, self.subject, draft.findings, self.rows, active=keep)
             return "unchanged"
         newest = max((s.number for s in seen if s.number is not None), default=None)
         number = self.subject.number
@@ -113,13 +116,14 @@ class Intake:
         to = "assigned" if kind in {"reopened", "returned"} else None
         note = self._note(kind, version=self.subject.version[:16], count=len(fresh))
         change = journal.Change(kind, to=to, note=note, body=self._facts(draft), sets=sets)  # type: ignore[arg-type]
-        self._attach(known.id, self.pen.write(known, change), draft)
+        self._attach(
+            known.id, pen.write(known, change), draft, active=keep or (to is not None and draft.entry.quarantine)
+        )
         return "joined" if kind == "found" else kind
 
-    def _attach(self, ident: str, number: int, draft: policy.Draft) -> None:
+    def _attach(self, ident: str, number: int, draft: policy.Draft, *, active: bool) -> None:
         attach(self.pen, ident, number, self.subject, draft.findings)
-        keep = draft.entry.quarantine
-        quarantine.mark(self.pen, ident, self.subject, draft.findings, self.rows, active=keep)
+        quarantine.mark(self.pen, ident, self.subject, draft.findings, self.rows, active=active)
 
     def _due(self, draft: policy.Draft, level: core.Level) -> Any:
         return self.loaded.due(draft.entry, level, self.pen.at)

@@ -138,6 +138,7 @@ def _cards(
             due=row.due,
             reason=row.reason,
             asset=row.asset,
+            kind=row.kind,
             domain=row.domain,
             grouped=row.grouped,
             title=i18n.Text.model_validate(json.loads(row.title)),

@@ -30,17 +30,6 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Bad:
-    """Bad rows of one rule and table: int64 positions under `row`, and key columns where rows have keys.
-
-    `complete`: these are all of them.
-    """
-
-    data: pa.Table
-    complete: bool = True
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Mark:
     """What one ticket says about one table (or, with spans, one video) under one rule."""
 
@@ -66,20 +55,27 @@ def mark(
     ticket: str,
     subject: words.Subject,
     findings: Sequence[verdicts.Finding],
-    rows: Mapping[tuple[str, str], Bad],
+    rows: Mapping[tuple[str, str], words.Bad],
     *,
     active: bool,
 ) -> None:
-    """Note what is bad by these findings; with `active`, it is in quarantine. What is noted already stays."""
+    """Note what is bad by these findings; with `active`, it is in quarantine.
+
+    What is noted already stays, unless not all of it was known and now it is.
+    """
     groups: dict[tuple[str, str], list[verdicts.Finding]] = {}
     for found in findings:
         groups.setdefault((found.place.table, found.rule.id), []).append(found)
     values = []
     for (table, rule), some in groups.items():
         timed = [f for f in some if f.place.start_s is not None and f.place.end_s is not None]
-        bad = Bad(_spans(timed)) if timed else rows.get((table, rule)) or _told(some)
+        bad = words.Bad(_spans(timed)) if timed else rows.get((table, rule)) or _told(some)
         if not bad.data.num_rows:
             continue
+        if bad.complete:
+            own = tables.marks.c
+            same = (own.ticket == ticket, own.asset_version == subject.version, own.table == table, own.rule == rule)
+            pen.conn.execute(pen.scope.delete(tables.marks).where(*same, sa.not_(own.complete)))
         for part, start in enumerate(range(0, bad.data.num_rows, _PART_ROWS)):
             piece = bad.data.slice(start, _PART_ROWS)
             values.append(
@@ -192,6 +188,17 @@ def clean(data: pa.Table, bad: Rows) -> pa.Table:
     return data.filter(pa.array(keep))
 
 
+def view(source: str, side: str) -> str:
+    """DuckDB's SQL for a view of a Parquet file without what a side file (`rows`) marks in it."""
+    file, marked = ("'" + name.replace("'", "''") + "'" for name in (source, side))
+    return (
+        "CREATE OR REPLACE VIEW clean AS\n"
+        "SELECT t.* EXCLUDE (file_row_number)\n"
+        f"FROM read_parquet({file}, file_row_number = true) AS t\n"
+        f"ANTI JOIN read_parquet({marked}) AS q ON q.row = t.file_row_number;\n"
+    )
+
+
 def lightened(found: verdicts.Finding) -> verdicts.Finding:
     """A finding with the first hundred of its rows: all of them lie in the ticket's marks."""
     proofs = tuple(
@@ -201,13 +208,13 @@ def lightened(found: verdicts.Finding) -> verdicts.Finding:
     return found.model_copy(update={"evidence": proofs})
 
 
-def _told(findings: Sequence[verdicts.Finding]) -> Bad:
+def _told(findings: Sequence[verdicts.Finding]) -> words.Bad:
     """Rows as far as the findings name them; an evidence lists at most ten thousand."""
     proofs = [p for f in findings for p in f.evidence if isinstance(p, evidence.Rows) and p.table == f.place.table]
     # A rule about a whole table counts its rows but names none.
     named = np.unique(np.array([r for p in proofs for r in p.rows], dtype=np.int64))
     complete = all(len(p.rows) == p.total for p in proofs if p.rows)
-    return Bad(pa.table({ROW: pa.array(named)}), complete)
+    return words.Bad(pa.table({ROW: pa.array(named)}), complete)
 
 
 def _spans(findings: Sequence[verdicts.Finding]) -> pa.Table:

@@ -16,6 +16,7 @@ tickets = schema.tenanted(
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("grouped", sa.String(10), nullable=False),
     sa.Column("asset", _NAME, nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("domain", sa.String(200), nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("level", sa.String(10), nullable=False),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+import pyarrow as pa
 import pydantic
 
+from taihang.core import asset as assets
 from taihang.core import finding as verdicts
 from taihang.core import i18n, ticket, words
 
@@ -36,6 +39,7 @@ class Subject(words.Word):
     orders them where somebody counts them."""
 
     asset: Name
+    kind: assets.Kind = "table"
     version: words.Sha256
     number: int | None = None
     owner: Annotated[str, pydantic.StringConstraints(max_length=200)] = ""
@@ -58,6 +62,7 @@ class Card(ticket.Ticket):
     """
 
     asset: str
+    kind: assets.Kind
     domain: str = ""
     grouped: Group
     title: i18n.Text
@@ -85,20 +90,34 @@ class Event(words.Word):
     body: dict[str, Any] = {}
 
 
-class Rerun(words.Word):
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bad:
+    """Bad rows of one rule and table: int64 positions under `row`, and key columns where rows have keys.
+
+    `complete`: these are all of them.
+    """
+
+    data: pa.Table
+    complete: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Rerun:
     """What running a ticket's rules again on an asset version said.
 
     `judged`: for each rule how much of it was decided one way or the other; a rule that is not named
-    was not run. `told` goes into the history: counts, cost, what ran first.
+    was not run. `rows`: all bad rows by (table, rule), where findings do not name them all. `told` goes
+    into the history: counts, what ran first.
     """
 
-    version: words.Sha256
+    version: str
+    judged: Mapping[str, int]
     number: int | None = None
-    judged: dict[str, int]
     findings: tuple[verdicts.Finding, ...] = ()
     not_judged: tuple[verdicts.NotJudged, ...] = ()
     rulebooks: tuple[words.Producer, ...] = ()
-    told: dict[str, words.Scalar] = {}
+    rows: Mapping[tuple[str, str], Bad] = dataclasses.field(default_factory=dict)
+    told: Mapping[str, words.Scalar] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
