@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -52,7 +53,9 @@ class Options:
     """How a report is made, beside what it judges.
 
     `by_time` names columns of days, `COLUMN` or `TABLE.COLUMN`, for the heat maps; `standard`
-    regroups the scorecard; `keep` adds the run to the history of the asset.
+    regroups the scorecard; `keep` adds the run to the history of the asset. `engine`: `auto` judges
+    tables of one PostgreSQL database there and all else here; `duckdb`, `postgresql`, `spark` or
+    `clickhouse` say where.
     """
 
     formats: Sequence[str] = bundle.DEFAULT
@@ -62,6 +65,7 @@ class Options:
     standards: Sequence[str] = ()
     gate: gate.Gate = dataclasses.field(default_factory=gate.Gate)
     keep: bool = True
+    engine: str = "auto"
 
 
 def assess(
@@ -116,17 +120,28 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     cut: frozenset[str] = frozenset()
     if options.sample is not None:
         targets, cut = sampling.sampled(book, targets, options.sample)
-    found = assessment.assess(book, targets, as_of=as_of)
-    made = _Made(found, cut, options)
-    with tempfile.TemporaryDirectory(prefix="taihang-") as folder:
-        report = made.report(Path(folder), files)
-        paths = bundle.write(report, out, i18n.current(), files, options.formats)
+    with _judged(book, targets, options.engine, as_of) as found:
+        made = _Made(found, cut, options)
+        with tempfile.TemporaryDirectory(prefix="taihang-") as folder:
+            report = made.report(Path(folder), files)
+            paths = bundle.write(report, out, i18n.current(), files, options.formats)
     failed = floor is not None and any(f.level.reaches(floor) for f in report.findings)
     lines = options.gate.write(report, gate.places(book) if rules is not None else {}, floor)
     made.keep(report)
     return Assessed(
         report, paths.html or paths.folder, made.found, 1 if failed else 0, options.sample if cut else None, lines
     )
+
+
+def _judged(
+    book: rulebook.Rulebook, targets: Mapping[str, target.Target], engine: str, as_of: datetime.datetime | None
+) -> contextlib.AbstractContextManager[assessment.Assessment]:
+    """The assessment, while the engine that made it can still be asked for its bad rows."""
+    if engine == "duckdb" or (engine == "auto" and not any(on.source.kind == "postgresql" for on in targets.values())):
+        return contextlib.nullcontext(assessment.assess(book, targets, as_of=as_of))
+    from taihang.data.quality.pushdown import running  # noqa: PLC0415 - the other engines' dialects are large
+
+    return running.assess(book, targets, engine=running.usable(engine), as_of=as_of)
 
 
 class _Made:

@@ -42,6 +42,7 @@ def _assess(
     sample: Annotated[int | None, typer.Option("--sample", min=1, metavar="N", help=t("help.sample_rows"))] = None,
     by_time: Annotated[list[str] | None, typer.Option("--by-time", metavar="COLUMN", help=t("help.by_time"))] = None,
     show_values: Annotated[bool, typer.Option("--show-values", help=t("help.show_values"))] = False,
+    engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help=t("help.engine"))] = "auto",
     lang: Lang = None,
 ) -> None:
     from taihang.app import assess, gate, terminal
@@ -54,6 +55,7 @@ def _assess(
         by_time=by_time or (),
         sample=sample,
         gate=gate.Gate(junit=junit, sarif=sarif, annotations=annotations),
+        engine=engine,
     )
     done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
     terminal.assessed(done)

@@ -99,7 +99,7 @@ def _trend(
 def _heat(found: assessment.Assessment, name: str, time: str | None) -> charts.Heat | None:
     bad = _bad(found, name)
     total = found.totals.get(name, 0)
-    if not bad or not total:
+    if not bad or not total or not found.targets[name].counted:
         return None
     if time is not None:
         labels, totals, counts = _by_day(found.targets[name], time, bad)

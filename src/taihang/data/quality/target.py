@@ -56,6 +56,11 @@ class Target:
     source: sourcing.Source
 
     @property
+    def counted(self) -> bool:
+        """True when positions count rows; in a database they are places of their own kind."""
+        return True
+
+    @property
     def row_column(self) -> str:
         """A name for the position that no column has."""
         name, taken = "row", {c.name.casefold() for c in self.source.columns}

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
+# Columns that a view of files has beside its own: which row of which file.
+POSITION, FILE = "_taihang_row", "_taihang_file"
+
 
 class Database(abc.ABC):
     """One connection, in one reading state of the data where the engine has such. `dialect` names its SQL."""

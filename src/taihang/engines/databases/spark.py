@@ -19,7 +19,6 @@ except ImportError:
     pyspark = None
 
 _LONG = 10_000
-POSITION, FILE = "_taihang_row", "_taihang_file"
 
 
 class Settings(settings.Section):
@@ -45,7 +44,9 @@ class Spark(database.Database):
             try:
                 frame = self._session.read.option("mergeSchema", "true").parquet(str(path))
                 placed = frame.select(
-                    "*", frame["_metadata.row_index"].alias(POSITION), frame["_metadata.file_path"].alias(FILE)
+                    "*",
+                    frame["_metadata.row_index"].alias(database.POSITION),
+                    frame["_metadata.file_path"].alias(database.FILE),
                 )
                 placed.createOrReplaceTempView(view)
             except pyspark.errors.PySparkException as error:

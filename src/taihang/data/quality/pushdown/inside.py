@@ -21,20 +21,12 @@ _PIECE = 5000
 _BITS = 16
 
 
-def all_in_one(targets: Mapping[str, target.Target]) -> bool:
-    """True when all tables are plain tables of one PostgreSQL database."""
-    sources = [on.source for on in targets.values()]
-    addresses = {s.address for s in sources if isinstance(s, postgresql.Postgresql) and s.located}
-    plain = all(isinstance(s, postgresql.Postgresql) and s.located for s in sources)
-    return bool(sources) and plain and len(addresses) == 1
-
-
 def opened(targets: Mapping[str, target.Target]) -> databases.Postgresql:
     """A connection to the database of all these tables. Raises errors.UserError when there is no such one."""
     for on in targets.values():
         if not isinstance(on.source, postgresql.Postgresql) or not on.source.located:
             raise errors.UserError("data.quality:pushdown.postgresql", path=on.source.name)
-    if not all_in_one(targets):
+    if not seen.in_one_database(targets):
         raise errors.UserError("data.quality:pushdown.several")
     first = next(iter(targets.values())).source
     assert isinstance(first, postgresql.Postgresql)
@@ -67,6 +59,11 @@ class Inside(target.Target):
     """A table whose bad rows are fetched by where they lie, in the snapshot in which they were found."""
 
     database: databases.Postgresql
+
+    @property
+    def counted(self) -> bool:
+        """False: a position is a block and a place in it."""
+        return False
 
     def bad(self, rows: target.Rows) -> Iterator[target.Bad]:
         """The rows at these positions."""

@@ -11,11 +11,10 @@ import numpy as np
 
 from taihang.core import errors
 from taihang.data.quality import assessment, local, passes, planning, target
-from taihang.data.quality.pushdown import dialects, inside, seen, statements, trees
+from taihang.data.quality.pushdown import dialects, seen, statements, trees
 from taihang.data.quality.pushdown import totals as totalling
 from taihang.engines import tables
-from taihang.engines.databases import clickhouse, database, spark
-from taihang.engines.sources import postgresql
+from taihang.engines.databases import database
 from taihang.rules import kinds, rulebook
 
 Name = Literal["auto", "duckdb", "postgresql", "spark", "clickhouse"]
@@ -40,7 +39,7 @@ def assess(
     equal for.
     """
     if engine == "auto":
-        engine = "postgresql" if inside.all_in_one(targets) else "duckdb"
+        engine = "postgresql" if seen.in_one_database(targets) else "duckdb"
     if engine == "duckdb":
         yield assessment.assess(book, targets, as_of=as_of, limits=limits)
         return
@@ -55,14 +54,21 @@ def assess(
 def _opened(
     engine: Name, targets: Mapping[str, target.Target], stack: contextlib.ExitStack, session: Any
 ) -> tuple[database.Database, dict[str, seen.Seen], dict[str, target.Target]]:
+    # Each of these is large, and only one is wanted.
     if engine == "postgresql":
+        from taihang.data.quality.pushdown import inside  # noqa: PLC0415
+
         opened = stack.enter_context(inside.opened(targets))
         there: dict[str, target.Target] = {name: inside.Inside(name, on.source, opened) for name, on in targets.items()}
         return opened, {name: inside.shown(name, on, opened) for name, on in targets.items()}, there
     if engine == "spark":
+        from taihang.engines.databases import spark  # noqa: PLC0415
+
         shown = {name: seen.on_spark(name, on) for name, on in targets.items()}
         views = {seen.view(name): seen.root(on) for name, on in targets.items()}
         return stack.enter_context(spark.Spark(views, session)), shown, dict(targets)
+    from taihang.engines.databases import clickhouse  # noqa: PLC0415
+
     shown = {name: seen.on_clickhouse(name, on) for name, on in targets.items()}
     return stack.enter_context(clickhouse.Embedded()), shown, dict(targets)
 
@@ -162,8 +168,3 @@ def usable(name: str) -> Name:
         if known == name:
             return known
     raise errors.UserError("data.quality:pushdown.engine", name=name, known=", ".join(NAMES))
-
-
-def reads(source: object) -> bool:
-    """True for a source that PostgreSQL itself can judge."""
-    return isinstance(source, postgresql.Postgresql)

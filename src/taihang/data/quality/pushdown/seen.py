@@ -13,8 +13,8 @@ from sqlglot import exp
 from taihang.core import errors
 from taihang.data.quality import target
 from taihang.data.quality.pushdown import dialects, trees
-from taihang.engines.databases import spark
-from taihang.engines.sources import folder, parquet
+from taihang.engines.databases import database
+from taihang.engines.sources import folder, parquet, postgresql
 from taihang.engines.sources import source as sourcing
 
 
@@ -44,6 +44,14 @@ def files(source: sourcing.Source) -> list[tuple[Path, int]] | None:
     return None
 
 
+def in_one_database(targets: Mapping[str, target.Target]) -> bool:
+    """True when all tables are plain tables of one PostgreSQL database."""
+    sources = [on.source for on in targets.values()]
+    addresses = {s.address for s in sources if isinstance(s, postgresql.Postgresql) and s.located}
+    plain = all(isinstance(s, postgresql.Postgresql) and s.located for s in sources)
+    return bool(sources) and plain and len(addresses) == 1
+
+
 def on_spark(name: str, on: target.Target) -> Seen:
     """A view made of the Parquet files."""
     starts = _starts(on)
@@ -52,7 +60,7 @@ def on_spark(name: str, on: target.Target) -> Seen:
     def position(place: Sequence[Any]) -> int:
         return starts[_key(Path(str(place[0]).removeprefix("file:").replace("///", "/")))] + int(place[1])
 
-    place = (_quoted(spark.FILE), _quoted(spark.POSITION))
+    place = (_quoted(database.FILE), _quoted(database.POSITION))
     return Seen(name, _quoted(view(name)), columns, place, position, on.source.schema)
 
 
