@@ -77,12 +77,3 @@ def test_entries_are_shown_and_not_vouched_for(handed: Path) -> None:
     assert [line.split(",")[0] for line in lines] == ['{"index": 2', '{"index": 3']
     assert "\\u202e" in lines[0]
     assert "nothing above was checked" in ran.stderr
-
-
-def test_without_the_extra_its_install_line_is_said(handed: Path) -> None:
-    code = "import sys; sys.modules['cryptography'] = None; from taihang.app import cli; cli.main()"
-    command = [sys.executable, "-c", code, "ledger", "verify", "ledger", "--key", "log.pub"]
-    ran = subprocess.run(command, cwd=handed, capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout) == (2, "")
-    assert "pip install 'taihang[ledger]'" in ran.stderr
-    assert len(ran.stderr.splitlines()) == 1

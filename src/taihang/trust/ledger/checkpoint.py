@@ -56,14 +56,14 @@ class Policy:
         keys_held = len({w.public for w in self.witnesses})
         if not 0 <= self.need <= keys_held:
             raise errors.UserError("trust:ledger.policy", need=self.need, have=keys_held)
-        for key, kind in ((self.log, keys.LOG), *((w, keys.WITNESS) for w in self.witnesses)):
-            if key.kind != kind:
+        for key, kinds in ((self.log, keys.LOGS), *((w, (keys.WITNESS,)) for w in self.witnesses)):
+            if key.kind not in kinds:
                 raise errors.UserError("trust:ledger.key_kind", name=key.name)
 
 
-def sign(head: Checkpoint, signer: keys.Signer) -> Signed:
-    """A checkpoint signed by its log."""
-    return Signed(head, notes.Note(head.text(), (signer.sign(head.text()),)))
+def sign(head: Checkpoint, signer: keys.Signer, also: Sequence[keys.Signer] = ()) -> Signed:
+    """A checkpoint signed by its log, with further keys of the log's too."""
+    return Signed(head, notes.Note(head.text(), tuple(one.sign(head.text()) for one in (signer, *also))))
 
 
 def parse(data: bytes, where: object) -> Signed:

@@ -73,7 +73,8 @@ class Ledger:
     """A tamper-evident append-only log in a folder.
 
     `folder` holds the journal and, unless `files` is another store, what is published: checkpoint and
-    tiles. `signer` is the log's key, and its name the log's origin. A log that is not there is begun.
+    tiles. `signer` is the log's key, and its name the log's origin; the keys in `also` (of the same name)
+    sign each checkpoint too. A log that is not there is begun.
     Raises errors.UserError when another process writes to it, forged.Forged when what is there does
     not hold together.
     """
@@ -84,12 +85,15 @@ class Ledger:
         signer: keys.Signer,
         *,
         files: store.Store | None = None,
+        also: Sequence[keys.Signer] = (),
         publish_after: int = _PUBLISH_AFTER,
     ) -> None:
-        if signer.kind != keys.LOG:
-            raise errors.UserError("trust:ledger.key_kind", name=signer.name)
+        for one in (signer, *also):
+            if one.kind not in keys.LOGS or one.name != signer.name:
+                raise errors.UserError("trust:ledger.key_kind", name=one.name)
         self.folder = folder
         self.signer = signer
+        self._also = tuple(also)
         self._files = files or store.Folder(folder)
         self._publish_after = publish_after
         self._queue: list[_Request] = []
@@ -255,7 +259,9 @@ class Ledger:
             if locking.begun(self.folder) or self._files.read("tile/0/000") is not None:
                 # The first checkpoint is written before all else: one that is gone was taken away.
                 raise forged.Forged("trust:ledger.missing", where=self._files.where("checkpoint"))
-            data = checkpoint.sign(checkpoint.Checkpoint(self.signer.name, 0, merkle.EMPTY), self.signer).encoded()
+            data = checkpoint.sign(
+                checkpoint.Checkpoint(self.signer.name, 0, merkle.EMPTY), self.signer, self._also
+            ).encoded()
             if self._settler is not None:
                 settling.mark(self.folder, data)
             self._files.write({"checkpoint": data})
@@ -346,7 +352,9 @@ class Ledger:
         for place in range(0, len(rows), tiles.WIDTH):
             part = rows[place : place + tiles.WIDTH]
             files[tiles.name("entries", number + place // tiles.WIDTH, len(part))] = tiles.bundle(part)
-        signed = checkpoint.sign(checkpoint.Checkpoint(self.signer.name, edge.size, edge.root()), self.signer)
+        signed = checkpoint.sign(
+            checkpoint.Checkpoint(self.signer.name, edge.size, edge.root()), self.signer, self._also
+        )
         if isinstance(self._files, store.Folder):
             self._files.lay(files)
         else:
