@@ -172,7 +172,7 @@ class Statements:
 
     def _nans(self, n: int, kind: str) -> str:
         """NaN equals NaN where the engine's own comparison says that it does not."""
-        if self.dialect.orders_nan or kind not in {"DOUBLE", "FLOAT"}:
+        if self.dialect.orders_nan or self.dialect.name == "trino" or kind not in {"DOUBLE", "FLOAT"}:
             return ""
         both = [self.dialect.render(self.dialect.phrase("isnan", exp.column(f"v{n}", table=side)) or exp.null())
                 for side in ("t", "u")]  # fmt: skip
