@@ -45,6 +45,7 @@ class House:
         places = deletion.Places(
             blobs=self.blobs,
             roots=self.roots,
+            searched=self.roots,
             cached=lambda sha256: [self.folder / "stages" / sha256[:16]],
             of_job=lambda job: [self.folder / "jobs" / job],
         )
@@ -206,13 +207,17 @@ def test_a_trace_is_found_and_told(on_disk: House) -> None:
     assert places["blobs"].hash == 1
 
 
-def test_what_names_the_hash_elsewhere_in_the_store_is_told(house: House) -> None:
+def test_what_names_the_hash_in_the_store_is_told_to_its_tenant_only(house: House) -> None:
     version, _ = house.kept()
-    with house.store.begin() as conn:
-        house_entry = entry.Entry.now("job-result", "job-1", facts={"input": version.asset.sha256})
-        outbox.put(conn, house.tenant, house_entry)
+    other, _ = House(house.store, house.folder, "theirs").kept()
     proof = house.retention.delete(version.id, "request")
-    assert proof.hash_left == (1 if house.store.kind == "sqlite" else 0)
+    assert (proof.hash_left, sum(p.hash for p in proof.places)) == (0, 0)
+    assert proof.proved is (house.store.kind == "sqlite")
+    lines_ = house.catalogue.lineage
+    lines_.record(lines.Run(id=f"{other.asset.sha256}", job="import", began=samples.BEGAN))
+    again, _ = house.kept(CONTENT[::-1])
+    lines_.record(lines.Run(id=f"{again.asset.sha256}", job="import", began=samples.BEGAN))
+    assert house.retention.delete(again.id, "request").hash_left == 1
 
 
 def test_folders_out_of_bounds_stay(house: House, tmp_path_factory: pytest.TempPathFactory) -> None:

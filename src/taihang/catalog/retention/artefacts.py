@@ -12,23 +12,29 @@ from taihang.core import errors
 from taihang.engines.blobs import blobs as kept
 
 BLOB = "blob:"
+_WORDED = frozenset({".html", ".json", ".yaml", ".docx", ".pdf", ".xlsx", ".md", ".svg", ".txt"})
 _LARGEST_MANIFEST = 16 << 20
 
 
-def manifest(blobs: kept.Blobs, tenant: str, folder: str) -> tuple[str, ...]:
-    """The blobs of a report that was put away: its manifest (`blob:SHA256`) and the files that it lists."""
+def manifest(blobs: kept.Blobs, tenant: str, folder: str) -> dict[str, str]:
+    """The blobs of a report that was put away, with their names: its manifest (`blob:SHA256`) and what it lists."""
     if not folder.startswith(BLOB):
-        return ()
+        return {}
     sha256 = folder.removeprefix(BLOB)
     try:
         value = json.loads(blobs.read(tenant, sha256, 0, _LARGEST_MANIFEST))
-        return (sha256, *sorted({str(file[0]) for file in value.values()}))
+        return {sha256: "manifest.json"} | {str(file[0]): str(name) for name, file in value.items()}
     except (errors.NotFound, ValueError, AttributeError, TypeError, IndexError, KeyError):
-        return ()
+        return {}
+
+
+def telling(name: str) -> bool:
+    """Whether pieces of a file tell it from others; the words of a report are in every report."""
+    return Path(name).suffix not in _WORDED
 
 
 def sampled(blobs: kept.Blobs | None, tenant: str, shas: Iterable[str], folders: Iterable[Path]) -> tuple[str, ...]:
-    """Pieces of everything that is about to go, as hexadecimal."""
+    """Pieces of what is about to go, as hexadecimal."""
     found: dict[str, None] = {}
     for sha256 in shas:
         size = blobs.size(tenant, sha256) if blobs is not None else None
@@ -37,8 +43,9 @@ def sampled(blobs: kept.Blobs | None, tenant: str, shas: Iterable[str], folders:
                 found |= {w.hex(): None for w in traces.windows(stream, size)}
     for folder in folders:
         for path in traces.files(folder):
-            with path.open("rb") as stream:
-                found |= {w.hex(): None for w in traces.windows(stream, path.lstat().st_size)}
+            if telling(path.name):
+                with path.open("rb") as stream:
+                    found |= {w.hex(): None for w in traces.windows(stream, path.lstat().st_size)}
     return tuple(found)
 
 

@@ -26,13 +26,16 @@ from taihang.trust.ledger import outbox
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Places:
-    """Where things lie besides the store: the blobs, folders of ours in which reports and caches may be removed.
+    """Where things lie besides the store.
 
-    `cached(sha256)` and `of_job(id)` name folders that hold something of a content, or of a job's output.
+    `roots`: folders of ours below which reports and caches may be removed. `searched`: folders of this
+    tenant alone, read afterwards (what another tenant has must not show in a proof). `cached(sha256)` and
+    `of_job(id)` name folders that hold something of a content, or of a job's output.
     """
 
     blobs: kept.Blobs | None = None
     roots: Sequence[Path] = ()
+    searched: Sequence[Path] = ()
     cached: Callable[[str], Sequence[Path]] = lambda _: ()
     of_job: Callable[[str], Sequence[Path]] = lambda _: ()
 
@@ -83,15 +86,19 @@ class Deleter:
 
     def _planned(self, conn: sa.Connection, plan: rows.Plan, version_id: str) -> rows.Plan:
         blobs, tenant = self.places.blobs, self.scope.tenant
-        shas: dict[str, None] = {}
+        named: dict[str, str] = {}
         if blobs is not None:
-            shas = {sha: None for folder in plan.folders for sha in artefacts.manifest(blobs, tenant, folder)}
-            shas |= {plan.sha256: None} if plan.stored and not plan.shared else {}
-            for sha in self._used(conn, version_id):
-                shas.pop(sha, None)
+            for folder in plan.folders:
+                named |= artefacts.manifest(blobs, tenant, folder)
+            named |= {plan.sha256: ""} if plan.stored and not plan.shared else {}
+            for sha256 in self._used(conn, version_id):
+                named.pop(sha256, None)
+        made = plan.model_copy(update={"blobs": tuple(named)})
+        if plan.shared:
+            return made
         folders, _ = artefacts.removable([*plan.folders, *self._folders(plan)], self.places.roots)
-        pieces = artefacts.sampled(blobs, tenant, () if plan.shared else shas, folders)
-        return plan.model_copy(update={"blobs": tuple(shas), "windows": () if plan.shared else pieces})
+        telling = [sha256 for sha256, name in named.items() if artefacts.telling(name)]
+        return made.model_copy(update={"windows": artefacts.sampled(blobs, tenant, telling, folders)})
 
     def _used(self, conn: sa.Connection, version_id: str) -> set[str]:
         """Blobs that reports on other versions, or other versions themselves, still need."""
@@ -119,14 +126,13 @@ class Deleter:
         blobs, files, still = artefacts.remove(self.places.blobs, self.scope.tenant, plan, folders)
         self.store.run(lambda conn: rows.set_plan(conn, self.scope, version_id, None))
         probes = _probes(plan)
-        found = [scrub.store(self.store, self.scope, probes), *self._searched(plan, probes)]
-        clean = all(p.how == "bytes" and not p.rows and not p.content for p in found)
-        elsewhere = sum(p.hash for p in found[1:])
+        kept_place, hash_left = scrub.store(self.store, self.scope, probes)
+        found = [kept_place, *self._searched(plan, probes)]
+        clean = all(p.how == "bytes" and not p.rows and not p.content and not p.hash for p in found)
         return words.Proof(
             version_id=version_id, cause=cause, finished=now, shared=plan.shared, findings=plan.findings,
             reports=len(plan.report_ids), blobs=blobs, files=files, left=left + still,
-            hash_left=found[0].hash + elsewhere, places=tuple(found),
-            proved=clean and not left and not still and not elsewhere,
+            hash_left=hash_left, places=tuple(found), proved=clean and not left and not still,
         )  # fmt: skip
 
     def _searched(self, plan: rows.Plan, probes: traces.Probes) -> list[words.Place]:
@@ -138,11 +144,9 @@ class Deleter:
                 here = any(blobs.exists(self.scope.tenant, sha) for sha in plan.blobs)
                 made.append(words.Place(name="blobs", how="asked", content=int(here)))
             else:
-                made.append(_place("blobs", artefacts.blob_files(root), probes, plan.blobs, root))
-        database = str(self.store.engine.url.database) if self.store.kind == "sqlite" else None
-        for root in self.places.roots:
-            inside = (p for p in traces.files(root) if database is None or not str(p).startswith(database))
-            made.append(_place(root.name, inside, probes))
+                mine = root / "tenants" / self.scope.tenant
+                made.append(_place("blobs", artefacts.blob_files(mine), probes, plan.blobs, mine))
+        made += [_place(folder.name, traces.files(folder), probes) for folder in self.places.searched]
         return made
 
     def _told(self, conn: sa.Connection, proof: words.Proof) -> None:

@@ -19,19 +19,22 @@ from taihang.engines.store import scope as scoping
 _PATIENCE_S = 10.0
 
 
-def store(of: opening.Store, scope: scoping.Scope, probes: traces.Probes) -> words.Place:
-    """Scrub the store and search it."""
-    return _sqlite(of, probes) if of.kind == "sqlite" else _server(of, scope, probes)
-
-
-def _sqlite(of: opening.Store, probes: traces.Probes) -> words.Place:
+def store(of: opening.Store, scope: scoping.Scope, probes: traces.Probes) -> tuple[words.Place, int]:
+    """Scrub the store and search it; and how many rows of this tenant name the hash, as they should."""
+    if of.kind != "sqlite":
+        left = {name: _rows(of, group, scope) for name, group in probes.groups().items()}
+        _vacuumed(of)
+        return words.Place(name=of.kind, how="rows", **{**left, "hash": 0}), left["hash"]
     file = Path(str(of.engine.url.database))
     _folded(of, vacuum=False)
     size, left = traces.found(_files(file), probes)
-    if left["rows"] or left["content"] or left["hash"]:
+    # Where rows name the hash (a job's history, another tenant's version), its bytes prove nothing.
+    named = _rows(of, probes.hash, None) if left["hash"] else 0
+    if left["rows"] or left["content"] or (left["hash"] and not named):
         _folded(of, vacuum=True)
         size, left = traces.found(_files(file), probes)
-    return words.Place(name=file.name, how="bytes", size=size, **left)
+    place = words.Place(name=file.name, how="bytes", size=size, **{**left, "hash": 0 if named else left["hash"]})
+    return place, _rows(of, probes.hash, scope) if named else 0
 
 
 def _files(file: Path) -> list[Path]:
@@ -56,20 +59,24 @@ def _folded(of: opening.Store, *, vacuum: bool) -> None:
         raw.close()
 
 
-def _server(of: opening.Store, scope: scoping.Scope, probes: traces.Probes) -> words.Place:
-    left = dict.fromkeys(probes.groups(), 0)
+def _rows(of: opening.Store, group: tuple[bytes, ...], scope: scoping.Scope | None) -> int:
+    """Rows that hold any of these as text; of every tenant without a scope, for what no answer shows."""
+    pieces = [p.decode("ascii") for p in group if p.isascii() and b"\x00" not in p]
+    if not pieces:
+        return 0
+    found = 0
     with of.read() as conn:
         for table in schema.metadata.sorted_tables:
             texts = [c for c in table.c if isinstance(c.type, sa.String)]
             if not schema.is_tenanted(table) or not texts:
                 continue
-            for name, group in probes.groups().items():
-                words_ = [p.decode("ascii") for p in group if p.isascii() and b"\x00" not in p]
-                if words_:
-                    found = sa.or_(*(c.contains(w, autoescape=True) for c in texts for w in words_))
-                    count = scope.select(table, sa.func.count()).where(found)
-                    left[name] += conn.execute(count).scalar_one()
+            held = sa.or_(*(c.contains(piece, autoescape=True) for c in texts for piece in pieces))
+            counted = sa.select(sa.func.count()).select_from(table).where(held)
+            found += conn.execute(counted if scope is None else counted.where(scope.of(table))).scalar_one()
+    return found
+
+
+def _vacuumed(of: opening.Store) -> None:
     with of.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         for name in ("catalog_findings", "catalog_reports", "catalog_versions", "catalog_told", "catalog_reviews"):
             conn.exec_driver_sql(f"VACUUM {name}")
-    return words.Place(name=of.kind, how="rows", **left)
