@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self, overload
 
@@ -187,6 +187,11 @@ class Ledger:
             self._files.write({_WITNESSED: kept.encoded()})
             self._witnessed = kept
             return kept.encoded()
+
+    def keep(self, files: Mapping[str, bytes]) -> None:
+        """Publish files beside the log's own: time stamps (see anchoring). Raises errors.Failure."""
+        with self._write_lock:
+            self._files.write(files)
 
     def seal(self, report_sha256: str, *, tenant: str = "default", **facts: entries.Fact) -> str:
         """Append that a report was made (its file's hash and what else is said), and prove it."""

@@ -1,8 +1,9 @@
 """Store: where a log's published files lie. A port of three functions; a folder and an archive have it.
 
 Names are those of c2sp.org/tlog-tiles: `checkpoint`, `tile/<level>/<number>[.p/<width>]`,
-`tile/entries/<number>[.p/<width>]`; and two of our own: `witnessed`, the newest checkpoint that witnesses
-signed, and `anchors/<size>.tsr`, time stamps. An object store needs no more than these three functions.
+`tile/entries/<number>[.p/<width>]`; and some of our own: `witnessed`, the newest checkpoint that witnesses
+signed, and `anchored` with `anchors/<size>.tsr`, the newest stamped one and time stamps. An object store
+needs no more than these three functions.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from taihang.engines.blobs import disk
 from taihang.trust.ledger import forged
 
 _NAME = re.compile(
-    r"checkpoint|witnessed|anchors/[0-9]{20}\.tsr|tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?"
+    r"checkpoint|witnessed|anchored|anchors/[0-9]{20}\.tsr|tile/(?:entries|[0-9]{1,2})/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[1-9][0-9]{0,2})?"
 )
 # 256 entries of 65,535 bytes with their lengths.
 LARGEST_FILE = 256 * 65_537
