@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from fixtures import stores
 
+import taihang
+from taihang.app.jobs import kinds, service
 from taihang.core import errors
+from taihang.report import bundle
+from taihang.trust.ledger import outbox
 from tests.app.jobs import crew as crews
 
 Crew = crews.Crew
@@ -41,3 +48,143 @@ def test_another_tenant_sees_no_job(crew: Crew) -> None:
         with pytest.raises(errors.NotFound):
             call(job.id, crews.BEN)
     assert crew.jobs.list(crews.BEN) == []
+
+
+def test_a_wrong_request_is_refused_in_one_line(crew: Crew, tmp_path: Path) -> None:
+    hostile = ["'; DROP TABLE jobs; --", "\0", "../../etc/passwd", "$(reboot)", "🏔" * 300]
+    for text in hostile:
+        with pytest.raises(errors.UserError) as told:
+            crew.jobs.submit(text, {}, crews.ANN)
+        assert "\n" not in str(told.value)
+        with pytest.raises(errors.UserError):
+            crew.jobs.submit("echo", {text: 1}, crews.ANN)
+        with pytest.raises(errors.UserError):
+            crew.jobs.get(text, crews.ANN)
+        with pytest.raises(errors.UserError):
+            crew.jobs.list(crews.ANN, after=text)
+    with pytest.raises(errors.UserError):
+        crew.jobs.submit("echo", {"name": "x" * (2 << 20)}, crews.ANN)
+    with pytest.raises(errors.UserError):
+        crew.jobs.submit("echo", {}, crews.ANN, key="newline\n")
+    assert crew.jobs.list(crews.ANN) == []
+    for text in hostile:
+        job = crew.jobs.submit("echo", {"name": text.replace("\0", "")}, crews.ANN)
+        assert crew.jobs.get(job.id, crews.ANN).parameters == {"name": text.replace("\0", "")}
+
+
+def test_files_out_of_bounds_are_refused(crew: Crew, tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "a.csv").write_text("a\n1\n")
+    (inside / "link.csv").symlink_to("/etc/passwd")
+    jobs = service.Jobs(crew.store, crew.home, roots=[inside])
+    for path in ("/etc/passwd", str(inside / ".." / "b.csv"), str(inside / "link.csv"), "t=/etc/passwd", "a\0b"):
+        with pytest.raises(errors.UserError):
+            jobs.submit("profile", {"sources": [path]}, crews.ANN)
+    assert jobs.submit("profile", {"sources": [str(inside / "a.csv")]}, crews.ANN).state == "queued"
+
+
+def test_a_key_gives_the_same_job_and_another_request_with_it_is_a_conflict(crew: Crew) -> None:
+    job = crew.jobs.submit("echo", {"name": "a"}, crews.ANN, key="k")
+    assert crew.jobs.submit("echo", {"name": "a"}, crews.ANN, key="k").id == job.id
+    assert crew.jobs.submit("echo", {"name": "a"}, crews.BEN, key="k").id != job.id
+    with pytest.raises(errors.Conflict):
+        crew.jobs.submit("echo", {"name": "b"}, crews.ANN, key="k")
+
+
+def test_pages_hold_every_job_once_newest_first(crew: Crew) -> None:
+    made = [crew.jobs.submit("echo", {"name": str(n)}, crews.ANN).id for n in range(7)]
+    crew.jobs.submit("echo", {}, crews.BEN)
+    found: list[str] = []
+    while page := crew.jobs.list(crews.ANN, limit=3, after=found[-1] if found else None):
+        found += [job.id for job in page]
+    assert found == made[::-1]
+    assert crew.jobs.list(crews.ANN, state="done") == []
+    assert crew.jobs.list(crews.ANN, kind="count") == []
+
+
+def test_a_queued_job_is_cancelled_at_once_and_can_be_queued_again(crew: Crew) -> None:
+    job = crew.jobs.submit("echo", {}, crews.ANN)
+    gone = crew.jobs.cancel(job.id, crews.ANN)
+    assert gone.state == "cancelled"
+    assert gone.reason is not None
+    assert gone.reason.in_("zh") == "由 ann 取消"
+    assert crew.jobs.cancel(job.id, crews.ANN).state == "cancelled"
+    assert crew.jobs.retry(job.id, crews.ANN).state == "queued"
+    with pytest.raises(errors.Conflict):
+        crew.jobs.retry(job.id, crews.ANN)
+
+
+def test_what_goes_wrong_with_one_job_is_said_and_holds_up_no_other(crew: Crew, tmp_path: Path) -> None:
+    """One worker, all kinds of trouble at once."""
+    crew.hire(slots=8)
+    poison = crew.jobs.submit("poison", {"name": "7%%"}, crews.ANN)
+    defect = crew.jobs.submit("defect", {}, crews.ANN)
+    deadly = crew.jobs.submit("deadly", {"marks": str(tmp_path)}, crews.ANN)
+    (tmp_path / "once").mkdir()
+    once = crew.jobs.submit("deadly", {"marks": str(tmp_path / "once"), "times": 1}, crews.ANN)
+    deaf = crew.jobs.submit("deaf", {}, crews.ANN)
+    slow = crew.jobs.submit("count", {"steps": 1000}, crews.ANN)
+    fine = crew.jobs.submit("echo", {}, crews.BEN)
+    assert crew.wait(fine.id, who=crews.BEN).state == "done"
+
+    failed = crew.wait(poison.id)
+    assert failed.state == "failed"
+    assert failed.reason is not None
+    assert "7%%" in failed.reason.in_("zh")
+    assert "7%%" in failed.reason.in_("en")
+    assert failed.reason.in_("zh") != failed.reason.in_("en")
+    broken = crew.wait(defect.id)
+    assert broken.state == "failed"
+    assert "ZeroDivisionError" in str(broken.reason and broken.reason.in_())
+
+    killed = crew.wait(deadly.id)
+    assert killed.state == "failed"
+    assert "SIGSEGV" in str(killed.reason and killed.reason.in_())
+    assert len((tmp_path / "deaths").read_text()) == 3
+    assert [one.outcome for one in crew.jobs.history(deadly.id, crews.ANN).attempts] == ["crashed"] * 3
+    assert crew.wait(once.id).state == "done"
+
+    crew.wait(slow.id, "running")
+    for job in (slow, deaf):
+        crew.jobs.cancel(job.id, crews.ANN)
+    for job in (slow, deaf):
+        gone = crew.wait(job.id, timeout_s=20)
+        assert gone.state == "cancelled"
+        assert gone.reason is not None
+    used = crew.jobs.history(deaf.id, crews.ANN)
+    assert used.who == crews.ANN
+    assert used.cpu_s > 0
+    assert used.peak_rss is not None
+    assert used.attempts[0].taihang == taihang.__version__
+    with pytest.raises(errors.Conflict):
+        crew.jobs.cancel(fine.id, crews.BEN)
+    _decided(crew, poison.id, ["job-submitted", "job-ended"])
+    _decided(crew, deaf.id, ["job-submitted", "job-cancelled", "job-ended"])
+
+
+def _decided(crew: Crew, job: str, kinds: list[str]) -> None:
+    """What the ledger will hold of a job; never a name in the clear."""
+    table = outbox.decisions
+    with crew.store.read() as conn:
+        rows = conn.execute(sa.select(table).where(table.c.subject == job).order_by(table.c.number)).all()
+    assert [row.kind for row in rows] == kinds
+    assert not any(b'"ann"' in row.entry for row in rows)
+
+
+@pytest.mark.parametrize("name", ["inspect", "profile", "assess"])
+def test_a_kind_has_the_parameters_of_its_function(name: str) -> None:
+    """But for where it writes to; of the options of assess, those for a gate in CI need a command line."""
+    function = getattr(importlib.import_module(f"taihang.app.{name}"), name)
+    own = {n: p.default for n, p in inspect.signature(function).parameters.items()}
+    if "options" in own:
+        del own["options"]
+        own["formats"] = bundle.DEFAULT
+    del own["out"]
+    own.pop("progress", None)
+    kinds.load()
+    fields = kinds.get(name).parameters.model_fields
+    assert list(fields) == list(own)
+    for field, default in own.items():
+        if default is not inspect.Parameter.empty:
+            assert fields[field].default == (tuple(default) if field == "formats" else default), field

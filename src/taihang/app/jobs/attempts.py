@@ -114,7 +114,7 @@ class _Child:
         self._reader.start()
         asked = {
             "store": place.url,
-            "home": str(_tenant_home(place.home, attempt.tenant)),
+            "home": str(tenant_home(place.home, attempt.tenant)),
             "folder": str(scratch),
             "modules": list(place.modules),
             "lang": i18n.current(),
@@ -259,7 +259,7 @@ def _published(scratch: Path, output: Path) -> None:
         scratch.rename(output)
 
 
-def _tenant_home(home: Path, tenant: str) -> Path:
+def tenant_home(home: Path, tenant: str) -> Path:
     """Finished stages of one tenant's jobs: another tenant's stay out of reach, and can be deleted apart."""
     plain = re.fullmatch(r"[A-Za-z0-9_-]{1,64}", tenant)
     return home / "tenants" / (tenant if plain else hashlib.sha256(tenant.encode()).hexdigest()[:32])

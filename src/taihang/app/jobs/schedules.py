@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ from taihang.core import job as jobs_
 from taihang.core import principal as people
 
 FILE, ASSET, VERSION = "$file", "$asset", "$version"
+# Whatever a person may write on one line, but nothing that no database keeps.
+_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+_ID = re.compile(r"schedule-[0-9a-f]{16}")
 _BACK = datetime.timedelta(minutes=1)
 _trigger: pydantic.TypeAdapter[triggers.Trigger] = pydantic.TypeAdapter(triggers.Trigger)
 
@@ -62,7 +66,7 @@ class Schedules:
             made = made.model_copy(update={"path": self._jobs.place(made.path)})
             if not Path(made.path).is_dir():
                 raise errors.UserError("app.jobs:no_folder", path=made.path)
-        if not 0 < len(name) <= 200:
+        if not _NAME.fullmatch(name):
             raise errors.UserError("app.jobs:schedule_name")
         plain = _checked(self._jobs, kind, parameters, {})
         id = ids.fresh_id("schedule")
@@ -106,6 +110,7 @@ class Schedules:
 
     def enable(self, id: str, principal: people.Principal, *, enabled: bool = True) -> Schedule:
         """Switch a schedule on or off. What it misses while it is off stays missed. Raises errors.NotFound."""
+        self.get(id, principal)
         table = tables.schedules
 
         def work(conn: sa.Connection) -> None:
@@ -156,13 +161,12 @@ class Schedules:
 
         def work(conn: sa.Connection) -> jobs_.Job | None:
             # The one place that asks in no tenant's name: the token says whose schedule it is.
-            row = conn.execute(
-                sa.select(table).where(table.c.id == id, table.c.trigger == "webhook", table.c.enabled)
-            ).one_or_none()
+            wanted = sa.select(table).where(table.c.id == id, table.c.trigger == "webhook", table.c.enabled)
+            row = conn.execute(wanted).one_or_none() if _ID.fullmatch(id) else None
             kept = row.when["secret"] if row is not None else _hash("")
             if not hmac.compare_digest(kept, _hash(secret)) or row is None:
                 raise errors.NotFound("app.jobs:no_webhook")
-            return self.fire(conn, row, (delivery or secrets.token_hex(16))[:200], {})
+            return self.fire(conn, row, _hash(delivery) if delivery else secrets.token_hex(16), {})
 
         return self._store.run(work)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MOST = 500
 _LARGEST = 1 << 20
 _NAMED = re.compile(r"[\w.-]+=")
+_ID = re.compile(r"job-[0-9a-f]{16}")
 _KEY = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -160,13 +161,13 @@ class Jobs:
         after: str | None = None,
         limit: int = 50,
     ) -> list[words.Job]:
-        """Jobs, newest first; `after` is the id of the last one of the page before. Raises errors.NotFound."""
+        """Jobs, newest first; `after` is the id of the last one of the page before. Raises errors.UserError."""
         jobs = tables.jobs
         wanted = self.store.scope(principal.tenant).select(jobs)
         if state is not None:
             wanted = wanted.where(jobs.c.state == state)
         if kind is not None:
-            wanted = wanted.where(jobs.c.kind == kind)
+            wanted = wanted.where(jobs.c.kind == kinds.get(kind).name)
         with self.store.read() as conn:
             if after is not None:
                 last = self._row(conn, after, principal)
@@ -244,6 +245,12 @@ class Jobs:
         with self.store.read() as conn:
             return history.read(conn, self._row(conn, id, principal))
 
+    def workers(self) -> int:
+        """How many workers are there, on all machines together."""
+        with self.store.read() as conn:
+            alive = sa.select(sa.func.count()).select_from(tables.workers).where(~tables.workers.c.dead)
+            return int(conn.execute(alive).scalar_one())
+
     def folder(self, id: str, principal: people.Principal) -> Path:
         """Where the outputs of a job that is done lie. Raises errors.NotFound."""
         self.get(id, principal)
@@ -252,7 +259,9 @@ class Jobs:
     def _row(self, conn: sa.Connection, id: str, principal: people.Principal, *, lock: bool = False) -> Any:
         jobs = tables.jobs
         wanted = self.store.scope(principal.tenant).select(jobs).where(jobs.c.id == id)
-        row = conn.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+        row = None
+        if _ID.fullmatch(id):
+            row = conn.execute(wanted.with_for_update() if lock else wanted).one_or_none()
         if row is None:
             raise errors.NotFound("app.jobs:not_found", job=id)
         return row

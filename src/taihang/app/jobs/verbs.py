@@ -10,6 +10,9 @@ import pydantic
 from taihang.app.jobs import kinds
 from taihang.core import i18n, words
 
+FORMATS = ("html", "json", "docx")
+"""What a report is written as unless told: see `report.bundle`."""
+
 
 class Parameters(pydantic.BaseModel):
     """Base of parameters: nothing unknown is accepted."""
@@ -27,6 +30,7 @@ class Inspect(Parameters):
     budget: str | float = "2%"
     lang: i18n.Language | None = None
     fail_on: words.Level | None = None
+    formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
 
 
 class Profile(Parameters):
@@ -45,6 +49,7 @@ class Assess(Parameters):
     lang: i18n.Language | None = None
     fail_on: words.Level | None = None
     as_of: datetime.datetime | None = None
+    formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
 
 
 @kinds.kind("inspect", parameters=Inspect, paths=("videos", "zones"))
@@ -59,6 +64,7 @@ def _inspect(given: Inspect, context: kinds.Context) -> kinds.Result:
         budget=given.budget,
         lang=given.lang,
         fail_on=given.fail_on,
+        formats=given.formats,
         out=context.folder,
         progress=context.progress,
     )
@@ -102,6 +108,7 @@ def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
         fail_on=given.fail_on,
         as_of=given.as_of,
         out=context.folder,
+        options=assess.Options(formats=given.formats),
     )
     return kinds.Result(
         inputs=(done.report.asset.sha256,),

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from taihang.app.jobs import attempts, dispatch, kinds, leases, records, settings, tables
+from taihang.app.jobs import attempts, dispatch, folders, kinds, leases, records, service, settings, tables
 from taihang.core import errors, i18n
 from taihang.engines.store import opening
 
@@ -38,6 +38,8 @@ class Worker:
         self._place = attempts.Place(store, url, home.absolute(), tuple(modules), chosen.grace_s)
         self._store = store
         self.name = attempts.patient(store, leases.join, self.left)
+        self._first = threading.Event()
+        self._jobs = service.Jobs(store, home.absolute(), modules=modules)
         self._queue = dispatch.Worker(url, self.name, self._run, chosen.slots)
 
     def work(self) -> int:
@@ -46,6 +48,7 @@ class Worker:
         beats.start()
         self._queue.start(kinds.known())
         threading.Thread(target=self._watch, name="supervisor", daemon=True).start()
+        threading.Thread(target=self._schedule, name="schedules", daemon=True).start()
         while not self._over.wait(1.0):
             pass
         self._queue.stop()
@@ -111,8 +114,21 @@ class Worker:
             with contextlib.suppress(opening.Unreachable, sa.exc.DBAPIError):
                 with self._store.begin() as conn:
                     dead = watch.look(conn)
+                    (self._first.set if watch.first(conn) else self._first.clear)()
                 for name in dead:
                     self._give_back(name, "lost")
+
+    def _schedule(self) -> None:
+        """Start what is due. One worker does it to save work: if two did, each job would still start once."""
+        schedules = self._jobs.schedules
+        watched = folders.Folders(schedules, self._store)
+        while not self._over.wait(min(self._chosen.beat_s, 1.0)):
+            if not self._first.is_set():
+                continue
+            with contextlib.suppress(errors.TaihangError, sa.exc.DBAPIError):
+                schedules.tick()
+            with contextlib.suppress(errors.TaihangError, sa.exc.DBAPIError):
+                watched.look()
 
     def _give_back(self, name: str, outcome: records.Outcome) -> None:
         """Each step may be done again by another: the worker's row goes last."""
