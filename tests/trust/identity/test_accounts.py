@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from taihang.core import errors, principal
-from taihang.trust.identity import first, passwords, refusal, tables
+from taihang.trust.identity import first, passwords, refusal, tables, tidy
 from tests.trust.identity import worlds
 from tests.trust.identity.worlds import OTHER, PASSWORD, World
 
@@ -304,6 +304,24 @@ def test_an_erased_person_is_nowhere_in_the_store(world: World) -> None:
     for text in ("zhangsan", "张三", "zhang@example.com"):
         assert text not in kept
     world.member(admin, "zhangsan", "viewer")
+
+
+def test_what_has_ended_goes_after_a_week(world: World) -> None:
+    admin = world.admin()
+    world.accounts.invite(admin, "never-came", roles=["viewer"])
+    session = world.accounts.sign_in("boss", PASSWORD)
+    with pytest.raises(refusal.NotSignedIn):
+        world.accounts.sign_in("never-came", "wrong")
+    assert tidy.tidy(world.store, now=world.clock) == 0
+    world.clock.go(days=5)
+    late = world.accounts.sign_in("boss", PASSWORD)
+    world.clock.go(days=6)
+    # The first link and the invitation, two old sessions, one attempt.
+    assert tidy.tidy(world.store, now=world.clock) == 5
+    with world.store.read() as conn:
+        assert conn.execute(sa.select(tables.sessions.c.id)).scalars().all() == [late.id]
+    with pytest.raises(refusal.NotSignedIn):
+        world.accounts.sessions.resolve(session.secret)
 
 
 def test_only_the_platform_changes_accounts_themselves(world: World) -> None:

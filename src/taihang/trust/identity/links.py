@@ -89,8 +89,9 @@ def look(conn: sa.Connection, given: object, now: datetime.datetime) -> sa.Row[A
 def use(conn: sa.Connection, row: sa.Row[Any], now: datetime.datetime) -> None:
     """Mark it used, in the caller's transaction; of two at once one wins. Raises refusal.NotSignedIn."""
     table = tables.links
-    taking = sa.update(table).where(table.c.hash == row.hash, table.c.used_at.is_(None)).values(used_at=now)
-    if conn.execute(taking).rowcount != 1:
+    taking = sa.update(table).where(table.c.hash == row.hash, table.c.used_at.is_(None))
+    # The person is in their account from now on, and nowhere else.
+    if conn.execute(taking.values(used_at=now, login="", name="", email="")).rowcount != 1:
         raise refusal.NotSignedIn("trust:identity.link")
 
 
