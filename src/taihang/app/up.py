@@ -19,7 +19,8 @@ import uvicorn
 from taihang.app import crew, platform
 from taihang.app.api import factory
 from taihang.core import errors, i18n
-from taihang.trust.identity import first
+from taihang.trust.access import redaction
+from taihang.trust.identity import first, tidy
 
 _TIDY_S = 60.0
 _PUBLISH_S = 0.5
@@ -48,6 +49,7 @@ def up(plan: Plan, where: platform.Places | None = None) -> None:
         link = first.admin_link(whole.store)
         app = factory.create(whole)
         server = _server(app)
+        redaction.install("uvicorn", "uvicorn.error", "uvicorn.access", "taihang")
         stack.enter_context(_stoppable(server, app))
         house = _House(whole, app)
         stack.callback(house.stop)
@@ -141,6 +143,7 @@ class _House:
         self._service.uploads.sweep(lambda: iter(tenants))
         for tenant in tenants:
             self._service.answers.sweep(tenant)
+        tidy.tidy(self._whole.store)
 
 
 @contextlib.contextmanager
