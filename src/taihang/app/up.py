@@ -15,9 +15,11 @@ from types import FrameType
 
 import fastapi
 import uvicorn
+from starlette.types import ASGIApp
 
 from taihang.app import crew, platform
 from taihang.app.api import factory
+from taihang.app.console import mounting
 from taihang.core import errors, i18n
 from taihang.trust.access import redaction
 from taihang.trust.identity import first, tidy
@@ -48,7 +50,7 @@ def up(plan: Plan, where: platform.Places | None = None) -> None:
         base = _address(place)
         link = first.admin_link(whole.store)
         app = factory.create(whole)
-        server = _server(app)
+        server = _server(mounting.create(app))
         redaction.install("uvicorn", "uvicorn.error", "uvicorn.access", "taihang")
         stack.enter_context(_stoppable(server, app))
         house = _House(whole, app)
@@ -73,7 +75,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: fastapi.FastAPI) -> _Server:
+def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -81,7 +83,7 @@ def _server(app: fastapi.FastAPI) -> _Server:
         proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
         timeout_graceful_shutdown=_GRACE_S,
         h11_max_incomplete_event_size=64 << 10,
-        ws="none",
+        ws="websockets-sansio",
     )
     return _Server(config)
 

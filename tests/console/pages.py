@@ -1,0 +1,100 @@
+"""The console in a real browser: go somewhere, look, type and click as a visitor does."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.report import chromium
+
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+
+
+class Pages(chromium.Browser):
+    """A browser on the console at `base`. What is not there yet is waited for, up to `patience_s`."""
+
+    base = ""
+    patience_s = 20.0
+
+    def goto(self, path: str) -> None:
+        """Open a page and wait until the console's socket is up."""
+        chromium._call(f"{self._at}/url", {"url": path if "://" in path else self.base + path})
+        self.until("return document.readyState === 'complete'")
+
+    def until(self, script: str, *args: Any) -> Any:
+        """What the script gives once that is true. Raises AssertionError with the page's text."""
+        end = time.monotonic() + self.patience_s
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                if found := self.run(script, *args):
+                    return found
+            time.sleep(0.1)
+        raise AssertionError(f"never: {script} {args}\n{self.run('return document.body.innerText')[:2000]}")
+
+    def sees(self, text: str) -> None:
+        """The text is shown."""
+        self.until("return document.body.innerText.includes(arguments[0])", text)
+
+    def element(self, css: str) -> Any:
+        """The first element."""
+        return self.until("return document.querySelector(arguments[0])", css)
+
+    def named(
+        self, text: str, tags: str = "button, a, [role=button], [role=tab], [role=menuitem], .q-item, label"
+    ) -> Any:
+        """The first visible control with this text or accessible name."""
+        return self.until(
+            """const wanted = arguments[0];
+            return [...document.querySelectorAll(arguments[1])].find(e => e.getClientRects().length &&
+              ((e.innerText || '').trim() === wanted || e.getAttribute('aria-label') === wanted))""",
+            text,
+            tags,
+        )
+
+    def click(self, found: Any) -> None:
+        """Click as a mouse does."""
+        element = found if isinstance(found, dict) else self.named(found)
+        chromium._call(f"{self._at}/element/{element[_ELEMENT]}/click", {})
+
+    def type(self, css: str, text: str, *, clear: bool = True) -> None:
+        """Type into a field."""
+        element = self.element(css)
+        if clear:
+            chromium._call(f"{self._at}/element/{element[_ELEMENT]}/clear", {})
+        chromium._call(f"{self._at}/element/{element[_ELEMENT]}/value", {"text": text})
+
+    def keys(self, text: str) -> None:
+        """Press keys, wherever the focus is."""
+        actions = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
+        chromium._call(f"{self._at}/actions", {"actions": [{"type": "key", "id": "k", "actions": actions}]})
+
+    def attach(self, css: str, file: Path) -> None:
+        """Choose a file in an upload field, hidden or not."""
+        self.type(css, str(file), clear=False)
+
+    def picture(self, file: Path) -> Path:
+        """What is seen, as PNG."""
+        data = chromium._call(f"{self._at}/screenshot", None, "GET")
+        file.write_bytes(base64.b64decode(data))
+        return file
+
+    def cookie(self, name: str, value: str) -> None:
+        """Set a cookie of the page that is open."""
+        chromium._call(f"{self._at}/cookie", {"cookie": {"name": name, "value": value, "path": "/"}})
+
+
+@contextlib.contextmanager
+def browsing(base: str, language: str = "zh") -> Iterator[Pages]:
+    """A fresh browser on the console, in this language."""
+    with chromium.browser() as found:
+        found.__class__ = Pages
+        assert isinstance(found, Pages)
+        found.base = base.rstrip("/")
+        found.resize(1280, 860)
+        found.goto("/sign-in")
+        found.cookie("taihang_lang", language)
+        yield found
