@@ -19,7 +19,7 @@ from taihang.core import errors, ids, settings
 from taihang.engines.blobs import blobs
 from taihang.engines.stages import write_bytes
 from taihang.engines.store import opening
-from taihang.trust.ledger import forged, keys, log, outbox, remote, store, view, witnessing
+from taihang.trust.ledger import anchoring, forged, keys, log, outbox, remote, store, view, witnessing
 
 PROOF = "report.tlog-proof"
 _LOG = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ class Settings(settings.Section):
 
     `origin` names the ledger once and for all; `published` is where readers find it: `folder` (in the home)
     or `blobs`; `witnesses` is a file with a witness's public key and address on each line, asked at most
-    every `witness_every_s` seconds.
+    every `witness_every_s` seconds; `stamps` is the address of a time stamping authority, asked at most every
+    `stamp_every_s` seconds, and `stamp_roots` the PEM file with its certificates.
     """
 
     name: ClassVar[str] = "ledger"
@@ -39,6 +40,9 @@ class Settings(settings.Section):
     published: str = "folder"
     witnesses: str = ""
     witness_every_s: float = 60.0
+    stamps: str = ""
+    stamp_roots: str = ""
+    stamp_every_s: float = 86_400.0
 
 
 class Decisions:
@@ -59,7 +63,9 @@ class Decisions:
         self._signer = _signer(home, chosen.origin)
         self._witnesses = _witnesses(chosen.witnesses)
         self._witness_every_s = chosen.witness_every_s
-        self._asked = float("-inf")
+        self._stamps = _authority(chosen)
+        self._stamp_every_s = chosen.stamp_every_s
+        self._asked = self._stamped_at = float("-inf")
         self._ledger: log.Ledger | None = None
         self._lock = threading.Lock()
 
@@ -88,6 +94,7 @@ class Decisions:
                 total += moved
             self._ledger.checkpoint()
             self._witnessed(self._ledger)
+            self._stamped(self._ledger)
             return total
 
     def proof(self, tenant: str, decision: str, *, witnessed: bool = False) -> str:
@@ -141,6 +148,7 @@ class Decisions:
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
         """Proof that the ledger of `old` entries is the start of that of `new`. Raises errors.NotFound."""
+        self.published("checkpoint")
         return view.View(self._files, self._signer.verifier).consistency(old, new)
 
     def close(self) -> None:
@@ -170,6 +178,24 @@ class Decisions:
             except (errors.TaihangError, forged.Forged) as error:
                 _LOG.warning("%s", error)
 
+    def _stamped(self, ledger: log.Ledger) -> None:
+        """Have the checkpoint time-stamped; an authority that is away is told in the log."""
+        if self._stamps is None or time.monotonic() - self._stamped_at < self._stamp_every_s or not ledger.size:
+            return
+        self._stamped_at = time.monotonic()
+        try:
+            anchoring.anchor(ledger, self._stamps)
+        except (errors.TaihangError, forged.Forged) as error:
+            _LOG.warning("%s", error)
+
+
+def _authority(chosen: Settings) -> anchoring.Anchor | None:
+    if not chosen.stamps:
+        return None
+    from taihang.trust.ledger import timestamp  # noqa: PLC0415 - an extra, asked for by the setting
+
+    return timestamp.Authority(chosen.stamps, timestamp.Roots(_read(chosen.stamp_roots)))
+
 
 def _signer(home: Path, origin: str) -> keys.Signer:
     """The installation's key; of several processes that start at once, one makes it."""
@@ -195,15 +221,8 @@ def _name() -> str:
 
 def _witnesses(place: str) -> list[tuple[keys.Verifier, str]]:
     """Key and address on each line; empty lines and those that begin with # are left out."""
-    if not place:
-        return []
-    try:
-        with Path(place).open(encoding="utf-8") as file:
-            lines = file.read(_LONGEST_LIST).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise errors.UserError("trust:ledger.unreadable", path=place, reason=type(error).__name__) from None
     found = []
-    for line in lines:
+    for line in _read(place).decode(errors="replace").splitlines() if place else ():
         if not line.strip() or line.startswith("#"):
             continue
         key, _, url = line.strip().partition(" ")
@@ -211,3 +230,13 @@ def _witnesses(place: str) -> list[tuple[keys.Verifier, str]]:
             raise errors.UserError("app:decisions.witness_line", path=place, line=line[:200])
         found.append((keys.Verifier.parse(key), url.strip()))
     return found
+
+
+def _read(place: str) -> bytes:
+    """A small file that a setting names."""
+    try:
+        with Path(place).open("rb") as file:
+            return file.read(_LONGEST_LIST)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise errors.UserError("trust:ledger.unreadable", path=place, reason=reason) from None

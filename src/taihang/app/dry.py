@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from taihang.core import i18n
+from taihang.core import errors, i18n
 from taihang.data.quality import assessment, target
 from taihang.rules import rulebook
 
 _SHOWN = 100
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ def run(text: str, tables: Mapping[str, Sequence[Mapping[str, object]]]) -> list
     with tempfile.TemporaryDirectory(prefix="taihang-dry-") as folder:
         names = []
         for name, rows in tables.items():
+            if not _NAME.fullmatch(name):
+                raise errors.UserError("app.api:table_name", name=name)
             path = Path(folder) / f"{name}.jsonl"
             path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
             names.append(f"{name}={path}")

@@ -26,6 +26,8 @@ _LEASE = datetime.timedelta(seconds=120)
 _KEPT = datetime.timedelta(days=2)
 _WAIT_S = 10.0
 _LARGEST = 1 << 20
+# Headers that are part of what is asked.
+_ASKED = ("content-type", "if-match", "tus-resumable", "upload-length", "upload-metadata", "upload-checksum")
 _HEADERS = ("content-type", "location", "etag", "content-language")
 
 
@@ -44,6 +46,8 @@ class Answers:
         call whose twin is still under way.
         """
         digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
+        for name in _ASKED:
+            digest.update(f"{name}: {request.headers.get(name)}\n".encode())
         digest.update(await request.body())
         sha256 = digest.hexdigest()
         waited = 0.0

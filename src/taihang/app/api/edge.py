@@ -34,16 +34,25 @@ _TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomain
 
 
 class Edge:
-    """The outermost layer. `streams` tells the requests whose body is read piece by piece further in."""
+    """The outermost layer. `streams` tells the requests whose body is read piece by piece further in,
+    `more` headers that some answers carry."""
 
     def __init__(
-        self, app: ASGIApp, *, hosts: frozenset[str], body_bytes: int, body_s: float, streams: Callable[[Scope], bool]
+        self,
+        app: ASGIApp,
+        *,
+        hosts: frozenset[str],
+        body_bytes: int,
+        body_s: float,
+        streams: Callable[[Scope], bool],
+        more: Callable[[Scope], list[tuple[bytes, bytes]]],
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._most = body_bytes
         self._patience = body_s
         self._streams = streams
+        self._more = more
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -63,6 +72,7 @@ class Edge:
                 begun = True
                 present = {name.lower() for name, _ in message["headers"]}
                 more = [pair for pair in _HEADERS if pair[0] not in present]
+                more += self._more(scope)
                 if scope["scheme"] == "https":
                     more.append(_TRANSPORT)
                 message["headers"] = [*message["headers"], *more, (b"x-request-id", request_id.encode())]

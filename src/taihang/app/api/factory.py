@@ -57,6 +57,7 @@ def create(
         body_bytes=limits.body_bytes,
         body_s=limits.body_s,
         streams=_streams,
+        more=_more,
     )
     return app
 
@@ -72,8 +73,14 @@ def _methods() -> list[tuple[re.Pattern[str], frozenset[str]]]:
 
 
 def _streams(scope: Scope) -> bool:
-    """Uploads are read as they come; everything else is small."""
-    return scope["method"] in {"PATCH", "POST"} and scope["path"].startswith(f"{PREFIX}/uploads")
+    """Pieces of uploads are read as they come; everything else is small."""
+    piece = (b"content-type", b"application/offset+octet-stream") in scope["headers"]
+    return piece and scope["method"] in {"PATCH", "POST"} and scope["path"].startswith(f"{PREFIX}/uploads")
+
+
+def _more(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Every answer about uploads says which protocol it speaks, errors too."""
+    return [(b"tus-resumable", b"1.0.0")] if scope["path"].startswith(f"{PREFIX}/uploads") else []
 
 
 def _hosts(limits: settings.Api) -> frozenset[str]:

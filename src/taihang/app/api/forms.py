@@ -6,6 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import fastapi
 import pydantic
+import pydantic_core
 
 T = TypeVar("T")
 _LINE = r"^[^\x00-\x1f\x7f]*$"
@@ -20,6 +21,16 @@ Tenant = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]
 Id = Annotated[str, fastapi.Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$", description="Its id · 编号")]
 Search = Annotated[str, fastapi.Query(pattern=_LINE, max_length=200)]
 Word = Annotated[str | None, fastapi.Query(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+
+
+def _written(value: Any) -> Any:
+    """Seconds since 1970, which pydantic would take for a time, are no time that anybody wrote."""
+    if not isinstance(value, str) or "-" not in value[1:]:
+        raise pydantic_core.PydanticCustomError("datetime_type", "a time as in RFC 3339 is needed")
+    return value
+
+
+Moment = Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_written)]
 
 
 class Form(pydantic.BaseModel):
@@ -44,6 +55,3 @@ class Ref(Answer):
     """Where a thing is that was made."""
 
     id: str
-
-
-JsonValue = Any

@@ -40,7 +40,7 @@ Match = Annotated[
     str | None,
     fastapi.Header(
         alias="If-Match",
-        pattern=r'^"[\x21\x23-\x7e]{1,100}"$',
+        pattern=r"^[\x21-\x7e]{1,100}$",
         description="ETag of what was read; 412 when it changed since · 读取时的 ETag，已变则 412",
     ),
 ]
@@ -64,7 +64,8 @@ class Route(APIRoute):
             _limited(kept.rates.take(f"{found.who.tenant}/{found.who.name}"))
             request.state.caller = found
             key = request.headers.get("idempotency-key")
-            if request.method == "POST" and key is not None and _KEY.fullmatch(key):
+            streamed = request.headers.get("content-type", "").startswith("application/offset+")
+            if request.method == "POST" and not streamed and key is not None and _KEY.fullmatch(key):
                 return await kept.answers.once(key, found.who, request, lambda: _made(inner, request))
             made: Response = await inner(request)
             return _tagged(request, made) if request.method == "GET" else made

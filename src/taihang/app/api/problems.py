@@ -124,7 +124,9 @@ def install(app: fastapi.FastAPI, methods: Sequence[tuple[re.Pattern[str], froze
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         wrong = [Wrong(where=".".join(str(part) for part in one["loc"]), reason=one["msg"]) for one in error.errors()]
-        return answer(400, i18n.Message(key="app.api:malformed"), _id(request), wrong=wrong)
+        # What the document allows and a validator of ours does not is no mistake of form.
+        semantic = all(one["type"] in {"value_error", "assertion_error"} for one in error.errors())
+        return answer(422 if semantic else 400, i18n.Message(key="app.api:malformed"), _id(request), wrong=wrong)
 
     def plain(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

@@ -64,7 +64,17 @@ def _said(operation: dict[str, Any]) -> None:
     key = f"app.api:op.{operation['operationId']}"
     operation["summary"] = i18n.text(key, "en")
     operation["description"] = i18n.text(key, "zh")
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _plain(parameter["schema"])
     operation.setdefault("security", [{"token": []}, {"session": []}])
     answers = operation["responses"]
     answers.pop("422", None)
     answers |= {"4XX": _PROBLEM, "5XX": _PROBLEM}
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema without null: what is not in an address or a header is left out, not null."""
+    rest = [part for part in schema.get("anyOf", ()) if part.get("type") != "null"]
+    if len(rest) != 1:
+        return schema
+    return {**{name: value for name, value in schema.items() if name not in {"anyOf", "default"}}, **rest[0]}

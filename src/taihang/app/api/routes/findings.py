@@ -7,7 +7,6 @@ import json
 from typing import Annotated, Any, Literal
 
 import fastapi
-import pydantic
 from starlette.responses import Response
 
 from taihang.app.api import caller, forms, gate, paging, sight
@@ -20,7 +19,7 @@ _PLAIN = (
     "version_id", "id", "asset_id", "rule", "rulebook", "dimension", "verdict", "level", "job_id", "state", "revision",
     "reason", "reviewer",
 )  # fmt: skip
-When = Annotated[pydantic.AwareDatetime | None, fastapi.Query()]
+When = Annotated[forms.Moment | None, fastapi.Query()]
 
 
 class Found(forms.Answer):

@@ -31,7 +31,7 @@ class Submission(forms.Form):
         }
     )
     kind: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
-    parameters: dict[forms.Line, Any]
+    parameters: dict[str, Any]
 
 
 class Kind(forms.Answer):

@@ -30,21 +30,21 @@ def run_events(id: forms.Id, who: caller.Who) -> forms.Listed[dict[str, Any]]:
     return forms.Listed(items=list(who.platform.lineage(who.who).events(id)))
 
 
-@router.post("/lineage/events", status_code=201)
+@router.post("/lineage-events", status_code=201)
 def ingest_event(body: dict[str, Any], who: caller.Who, key: gate.Key = None) -> forms.Ref:
     """Record an OpenLineage run event of another system."""
     who.may("lineage:create")
     return forms.Ref(id=who.platform.lineage(who.who).ingest(body))
 
 
-@router.get("/lineage/{node}")
+@router.get("/lineage/nodes/{node}")
 def lineage_graph(node: Node, who: caller.Who, direction: Direction = "up", depth: Depth = 10) -> words.Graph:
     """What a version was made of, or what was made of it."""
     who.may("lineage:read", node)
     return who.platform.lineage(who.who).graph(node, direction, depth=depth)
 
 
-@router.get("/lineage/{node}/columns/{column}")
+@router.get("/lineage/nodes/{node}/columns/{column}")
 def lineage_columns(
     node: Node,
     column: Annotated[str, fastapi.Path(pattern=r"^[^\x00-\x1f\x7f]{1,500}$")],

@@ -159,7 +159,7 @@ def list_users(who: caller.Who, after: paging.After = None, limit: paging.Limit 
     return paging.Page(items=[Member.model_validate(one) for one in found], next=following)
 
 
-@router.post("/users/invitations", status_code=201)
+@router.post("/invitations", status_code=201)
 def invite_user(body: Invitation, who: caller.Who, request: fastapi.Request) -> Link:
     """A link with which its holder joins the tenant."""
     who.may("user:create")

@@ -90,7 +90,7 @@ def try_policy(body: Trial, who: caller.Who) -> forms.Listed[Decision]:
     return forms.Listed(items=[Decision.model_validate(one) for one in found])
 
 
-@router.put("/policies/in-force")
+@router.put("/policies-in-force")
 def activate_policy(body: InForce, who: caller.Who) -> Shipped:
     """Put a version in force, if all its cases come out as said and no administrator is locked out."""
     who.may("policy:update")

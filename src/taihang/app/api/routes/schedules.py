@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import fastapi
 import pydantic
@@ -14,7 +14,29 @@ from taihang.app.jobs import schedules, triggers
 from taihang.core import errors
 
 router = gate.router("schedules")
-Trigger = Annotated[triggers.Cron | triggers.AssetVersion | triggers.Webhook, pydantic.Field(discriminator="on")]
+
+
+class Cron(triggers.Cron):
+    """By the time of day."""
+
+    on: Literal["cron"]
+    expression: forms.Line
+
+
+class AssetVersion(triggers.AssetVersion):
+    """By a new version of an asset."""
+
+    on: Literal["asset"]
+    name: forms.Long
+
+
+class Webhook(triggers.Webhook):
+    """By a call from outside."""
+
+    on: Literal["webhook"]
+
+
+Trigger = Annotated[Cron | AssetVersion | Webhook, pydantic.Field(discriminator="on")]
 
 
 class NewSchedule(forms.Form):
@@ -23,7 +45,7 @@ class NewSchedule(forms.Form):
     name: forms.Line
     trigger: Trigger
     kind: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,49}$")]
-    parameters: dict[forms.Line, Any]
+    parameters: dict[str, Any]
 
 
 class Switch(forms.Form):
