@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import taihang
-from taihang.app.verbs import access, film, jobs, ledger, rules, tables, tickets, up, users
+from taihang.app.verbs import access, catalog, film, jobs, ledger, rules, tables, tickets, up, users
 from taihang.app.verbs.wording import t
 from taihang.core import errors
 
@@ -55,6 +55,7 @@ for _name, _group in (
     (None, up),
     ("jobs", jobs),
     ("ledger", ledger),
+    ("catalog", catalog),
     ("tickets", tickets),
 ):
     app.add_typer(_group.app, name=_name)

@@ -1,0 +1,161 @@
+"""Cataloguing: what inspect, profile and assess did goes into the catalogue: assets, reports, lineage."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import getpass
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taihang.app import platform
+from taihang.app.jobs import attempts, service
+from taihang.catalog import catalogue, text, words
+from taihang.catalog.lineage import names
+from taihang.catalog.lineage import words as lines
+from taihang.catalog.retention import deletion, forgetting, retention
+from taihang.core import asset as assets
+from taihang.core import principal
+from taihang.core import words as core
+from taihang.engines.blobs import opening as blob_stores
+from taihang.engines.store import opening as stores
+from taihang.report import document
+
+if TYPE_CHECKING:
+    from taihang.app import assess, inspect
+    from taihang.app import profile as profiles
+    from taihang.data.profile import profile as measured
+
+
+@contextlib.contextmanager
+def opened(name: str = "", tenant: str = "default") -> Iterator[catalogue.Catalogue]:
+    """The catalogue of this machine's user on the store of the settings."""
+    store = stores.open_store(platform.places().store)
+    try:
+        store.create()
+        yield catalogue.Catalogue(store, principal.Principal(name=name or getpass.getuser(), tenant=tenant))
+    finally:
+        store.close()
+
+
+def keeping(known: catalogue.Catalogue, where: platform.Places | None = None) -> retention.Retention:
+    """Retention over all that the platform keeps of a tenant: store, blobs, jobs' folders, cached stages."""
+    where = where or platform.places()
+    own = attempts.tenant_home(where.home, known.scope.tenant)
+    roots = (where.home / "jobs", where.home / "stages", own)
+    places = deletion.Places(
+        blobs=blob_stores.open_blobs(where.blobs),
+        roots=roots,
+        searched=(own,) if own.is_dir() else (),
+        cached=lambda sha256: [home / "stages" / sha256[:16] for home in (where.home, own)],
+        of_job=lambda job: [service.output(where.home, job).parent],
+    )
+    return retention.Retention(known.store, known.principal, places, also=(forgetting.tickets,))
+
+
+def inspected(known: catalogue.Catalogue, done: inspect.Inspection, *, job_id: str = "") -> tuple[words.Told, ...]:
+    """Register the videos of an inspection and record their reports, each once."""
+    return tuple(_recorded(known, one.report, "inspect", job_id=job_id, folder=one.page.parent) for one in done.videos)
+
+
+def profiled(
+    known: catalogue.Catalogue, done: Sequence[profiles.Profiled], *, job_id: str = ""
+) -> tuple[words.Told, ...]:
+    """Register the tables of a profile with their columns, and record the reports beside them."""
+    from taihang.report import json as written  # noqa: PLC0415 - only this verb's report is read back
+
+    made = []
+    for one in done:
+        report = written.load((one.page.parent / written.NAME).read_bytes())
+        columns = [
+            words.Column(name=text.cleaned(c.name, 500) or "-", type=text.cleaned(c.type, 500))
+            for c in one.profile.columns
+        ]
+        made.append(
+            _recorded(
+                known, report, "profile", job_id=job_id, folder=one.page.parent, columns=columns,
+                metrics=_metrics(one.profile), source=one.profile.source,
+            )
+        )  # fmt: skip
+    return tuple(made)
+
+
+def assessed(known: catalogue.Catalogue, done: assess.Assessed, *, job_id: str = "") -> words.Told:
+    """Register the tables of an assessment, record the report, and say which rules held."""
+    told = [
+        lines.Assertion(rule=o.compiled.rule.id, success=not o.broken, level=o.compiled.rule.level)
+        for o in done.found.outcomes
+        if o.judged
+    ]
+    return _recorded(known, done.report, "assess", job_id=job_id, folder=done.page.parent, assertions=told)
+
+
+def traced(
+    known: catalogue.Catalogue,
+    told: words.Told,
+    *,
+    began: datetime.datetime | None = None,
+    end: lines.End | None = None,
+) -> None:
+    """Lineage of a recorded report: its job read the version and wrote the report."""
+    space = names.namespace(known.scope.tenant)
+    run = lines.Run(
+        id=told.job_id or told.id,
+        job=told.kind,
+        began=min(began or told.made, told.made),
+        ended=max(told.made, told.recorded),
+        inputs=(end or lines.End(version=told.version_id),),
+        outputs=(lines.End(namespace=space, name=f"report/{told.id}"),),
+    )
+    known.lineage.record(run)
+
+
+def cleaned(asset: assets.Asset) -> assets.Asset:
+    """The asset by a name that can be kept; file names may hold anything."""
+    name = text.cleaned(asset.name, 300) or "-"
+    return asset.model_copy(update={"name": name, "media_type": text.cleaned(asset.media_type, 200)})
+
+
+def _recorded(
+    known: catalogue.Catalogue,
+    report: document.Report,
+    verb: str,
+    *,
+    job_id: str,
+    folder: Path,
+    columns: Sequence[words.Column] = (),
+    source: str = "",
+    metrics: lines.Metrics | None = None,
+    assertions: Sequence[lines.Assertion] | None = None,
+) -> words.Told:
+    version = known.register(cleaned(report.asset), columns=columns, source=text.cleaned(source, 4000), job_id=job_id)
+    told = known.record(report, version.id, kind=verb, job_id=job_id, folder=str(folder.absolute()))
+    if assertions is None:
+        broken = {f.rule.id: f.level for f in report.findings if f.verdict == "violated"}
+        assertions = [lines.Assertion(rule=rule, success=False, level=level) for rule, level in sorted(broken.items())]
+    end = lines.End(version=version.id, metrics=metrics, assertions=tuple(assertions))
+    traced(known, told, end=end)
+    return told
+
+
+def _metrics(found: measured.Profile) -> lines.Metrics:
+    # The least and the greatest telephone number are telephone numbers.
+    personal = {p.column for p in found.personal} | {c.name for c in found.columns if c.semantic and c.semantic.pii}
+    columns = {text.cleaned(c.name, 500): _column(c, personal=c.name in personal) for c in found.columns}
+    return lines.Metrics(rows=found.rows, size=found.asset.size, columns=columns)
+
+
+def _column(found: measured.Column, *, personal: bool) -> lines.ColumnMetrics:
+    # An estimate is not a count.
+    distinct = found.distinct.count if found.distinct is not None and found.distinct.error == 0 else None
+    if personal:
+        return lines.ColumnMetrics(nulls=found.nulls, distinct=distinct)
+    quantiles = found.numbers.quantiles if found.numbers is not None else {}
+    return lines.ColumnMetrics(
+        nulls=found.nulls, distinct=distinct, min=_number(found.min), max=_number(found.max), quantiles=dict(quantiles)
+    )
+
+
+def _number(value: core.Scalar) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
