@@ -108,7 +108,8 @@ def test_from_bad_rows_to_a_fix_that_stays(plant: Plant) -> None:
     plant.write(_table(bad_ages=(7,)))
     assert closing.verify(plant.at, names, plant.version(2)).state == "verified"
     told = plant.at.history(names)[-1].body
-    assert (told["first_asked"], told["first_found"], told["judged"]) == (15_000, 15_000, 20_000)
+    assert (told["first_asked"], told["judged"]) == (15_000, 20_000)
+    assert 1_000 <= told["first_found"] < 15_000
     back = closing.verify(plant.at, ages, plant.version(2))
     assert (back.state, back.owner) == ("assigned", "wu")
     assert plant.at.history(ages)[-1].body["stopped"] == "ticket rows"

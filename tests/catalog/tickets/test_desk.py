@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import threading
@@ -121,6 +122,20 @@ def test_an_older_version_reopens_nothing(ann: desk.Desk) -> None:
     assert ann.get(ident).state == "verified"
 
 
+def test_a_bad_version_that_is_put_back_reopens_its_ticket_once(ann: desk.Desk) -> None:
+    ident = _opened(ann)
+    ann.move(ident, "resolved", reason="fixed")
+    ann.verify(ident, lambda card: made.rerun(2))
+    back = made.subject(1, owner="wu").model_copy(update={"number": 3})
+    assert ann.open_by_policy([made.found()], made.rules(), back).reopened == (ident,)
+    assert [m.active for m in ann.marks(ident)] == [True]
+    ann.move(ident, "resolved", reason="fixed again")
+    ann.verify(ident, lambda card: made.rerun(4))
+    assert [m.active for m in ann.marks(ident)] == [False]
+    assert ann.open_by_policy([made.found()], made.rules(), back).unchanged == (ident,)
+    assert ann.get(ident).state == "verified"
+
+
 def test_resolved_but_found_again_is_sent_back(ann: desk.Desk) -> None:
     ident = _opened(ann)
     ann.move(ident, "resolved", reason="fixed")
@@ -146,7 +161,7 @@ def test_a_rule_that_judged_nothing_verifies_nothing(ann: desk.Desk) -> None:
     doubtful = made.found(verdict="insufficient")
     assert ann.verify(ident, lambda card: made.rerun(2, findings=(doubtful,))).state == "resolved"
     assert [e.kind for e in ann.history(ident)][-3:] == ["unverified"] * 3
-    other_book = made.rerun(2).model_copy(update={"rulebooks": ()})
+    other_book = dataclasses.replace(made.rerun(2), rulebooks=())
     assert ann.verify(ident, lambda card: other_book).state == "resolved"
 
 

@@ -36,7 +36,14 @@ def settle(pen: journal.Pen, row: sa.Row[Any], card: words.Card, outcome: words.
         pen.write(row, journal.Change("unverified", note=note, body=body))
         return
     pen.write(
-        row, journal.Change("verified", to="verified", note=_note("verified", version=short, judged=judged), body=body)
+        row,
+        journal.Change(
+            "verified",
+            to="verified",
+            note=_note("verified", version=short, judged=judged),
+            body=body,
+            sets={"checked": outcome.number},
+        ),
     )
     quarantine.lift(pen, row.id)
     regression.add(pen, card, outcome.version)

@@ -62,6 +62,7 @@ class Intake:
             "reason": "",
             "version": 2 if owner else 1,
             "reopened": 0,
+            "checked": None,
             "opened_at": pen.at,
             "changed_at": pen.at,
             "policy": loaded.named(entry),
@@ -82,8 +83,8 @@ class Intake:
     def _join(self, known: sa.Row[Any], draft: policy.Draft) -> str:
         """What findings do to a ticket that is there.
 
-        Findings of a version and rulebook in which it was found before are no news. A version that is
-        known to be older than the newest one seen is only noted.
+        Findings of a version in which it was found before are no news, unless that version has come
+        back under a higher number. A version that is known to be older than the newest one judged is only noted.
         """
         own, pen = tables.findings.c, self.pen
         keep = draft.entry.quarantine and known.state not in {"verified", "closed"}
@@ -93,14 +94,16 @@ class Intake:
             )
         ).all()
         fresh = [f for f in draft.findings if (self.subject.version, f.id) not in {(s[0], s[2]) for s in seen}]
-        if not fresh:
+        number = self.subject.number
+        newest = max((n for n in (*(s.number for s in seen), known.checked) if n is not None), default=None)
+        older = number is not None and newest is not None and number < newest
+        back = number is not None and newest is not None and number > newest
+        settled = known.state in {"resolved", "verified", "closed"}
+        news = not older and (back or self.subject.version not in {s.asset_version for s in seen})
+        if not fresh and not (news and settled):
             quarantine.mark(pen, known.id, self.subject, draft.findings, self.rows, active=keep)
             return "unchanged"
-        newest = max((s.number for s in seen if s.number is not None), default=None)
-        number = self.subject.number
-        older = number is not None and newest is not None and number < newest
-        news = not older and self.subject.version not in {s.asset_version for s in seen}
-        level = max(core.Level(known.level), gravest(fresh), key=lambda one: one.rank)
+        level = max(core.Level(known.level), gravest(draft.findings), key=lambda one: one.rank)
         sets: dict[str, Any] = {"level": level.value, "rank": level.rank}
         if news and known.state in {"verified", "closed"}:
             kind: words.Kind = "reopened"
@@ -114,7 +117,7 @@ class Intake:
             if level.value != known.level and due is not None and (known.due is None or due < known.due):
                 sets["due"] = due
         to = "assigned" if kind in {"reopened", "returned"} else None
-        note = self._note(kind, version=self.subject.version[:16], count=len(fresh))
+        note = self._note(kind, version=self.subject.version[:16], count=len(draft.findings))
         change = journal.Change(kind, to=to, note=note, body=self._facts(draft), sets=sets)  # type: ignore[arg-type]
         self._attach(
             known.id, pen.write(known, change), draft, active=keep or (to is not None and draft.entry.quarantine)
@@ -123,6 +126,8 @@ class Intake:
 
     def _attach(self, ident: str, number: int, draft: policy.Draft, *, active: bool) -> None:
         attach(self.pen, ident, number, self.subject, draft.findings)
+        if active:
+            quarantine.renew(self.pen, ident, self.subject.version)
         quarantine.mark(self.pen, ident, self.subject, draft.findings, self.rows, active=active)
 
     def _due(self, draft: policy.Draft, level: core.Level) -> Any:
@@ -145,7 +150,7 @@ class Intake:
 def attach(
     pen: journal.Pen, ident: str, number: int, subject: words.Subject, findings: Sequence[verdicts.Finding]
 ) -> None:
-    """Keep findings with a ticket; those that it has already stay as they are."""
+    """Keep findings with a ticket, and which event brought their version last."""
     rows = [
         {
             "ticket": ident,
@@ -162,6 +167,9 @@ def attach(
         for f in findings
     ]
     pen.scope.insert_new(pen.conn, tables.findings, rows)
+    own = tables.findings.c
+    same = pen.scope.update(tables.findings).where(own.ticket == ident, own.asset_version == subject.version)
+    pen.conn.execute(same.values(event=number, number=sa.func.coalesce(subject.number, own.number)))
 
 
 def gravest(findings: Sequence[verdicts.Finding]) -> core.Level:

@@ -101,6 +101,13 @@ def mark(
     pen.scope.insert_new(pen.conn, tables.marks, values)
 
 
+def renew(pen: journal.Pen, ticket: str, version: str) -> None:
+    """Put what a ticket once marked in a version into quarantine again."""
+    own = tables.marks.c
+    statement = pen.scope.update(tables.marks).where(own.ticket == ticket, own.asset_version == version)
+    pen.conn.execute(statement.values(active=True, lifted_at=None))
+
+
 def lift(pen: journal.Pen, ticket: str) -> None:
     """End the quarantine of all that a ticket marked."""
     own = tables.marks.c

@@ -28,6 +28,8 @@ tickets = schema.tenanted(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("reopened", sa.Integer, nullable=False),
+    # Number of the version that was verified last, where versions are counted.
+    sa.Column("checked", sa.Integer),
     sa.Column("opened_at", schema.Utc, nullable=False),
     sa.Column("changed_at", schema.Utc, nullable=False),
     sa.Column("policy", sa.Text, nullable=False),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from taihang.core import errors
 from taihang.data.quality import assessment, target
@@ -16,15 +17,16 @@ from taihang.engines import tables
 from taihang.engines.sources import source as sourcing
 from taihang.rules import rulebook
 
-_KEYS = "wanted"
+_ENOUGH = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class First:
-    """What the first look says: rows asked for and found again, and an assessment of these rows alone.
+    """What the first look says: rows asked for, those found again, and an assessment of these rows alone.
 
-    Positions in the assessment are those of the whole table. A row that is not found again was taken
-    out, or its key was changed: only the whole table can tell.
+    Positions in the assessment are those of the whole table. Once a thousand rows are found, no more are
+    looked for: the whole table is judged after this anyway. A row that is not found again was taken out, or
+    its key was changed.
     """
 
     asked: int
@@ -82,33 +84,44 @@ def row_rules(book: rulebook.Rulebook, table: str) -> rulebook.Rulebook:
 def first(book: rulebook.Rulebook, on: target.Target, keys: pa.Table) -> First | None:
     """Judge the rows that have these keys by a book of row rules; None where keys do not fit the table.
 
-    One scan reads the key columns and those that the rules speak of, nothing else.
+    One scan reads the key columns and those that the rules speak of, and stops when it has enough.
     """
-    names = keys.schema.names
-    if not names or not keys.num_rows or not book.rules or any(n not in on.source.schema.names for n in names):
-        return None
+    names, own = keys.schema.names, on.source.schema
     used = {column for c in book.rules for part in (c.where, c.filter) if part is not None for column in part.columns}
-    unknown = used - set(on.source.schema.names)
-    if unknown:
-        return None  # the whole run says it with the place in the book
-    same = " AND ".join(f"t.{tables.quoted(n)} = k.{tables.quoted(n)}" for n in names)
-    place = tables.quoted(on.row_column)
-    sql = f"SELECT t.* FROM t SEMI JOIN {_KEYS} AS k ON {same} ORDER BY t.{place}"
-    try:
-        with (
-            tables.Engine() as engine,
-            engine.seeing(**{_KEYS: keys}),
-            on.shown(engine, "t", sorted({*names, *used})),
-        ):
-            rows = engine.table(sql)
-    except tables.QueryError:
+    if not names or not keys.num_rows or not book.rules or not {*names, *used} <= set(own.names):
+        return None
+    if any(keys.schema.field(n).type != own.field(n).type for n in names):
         return None  # keys of another type than they were
-    positions = rows.column(on.row_column).to_numpy().astype(np.int64)
-    held = {on.name: target.Target(on.name, Held(on.source.name, rows.drop_columns([on.row_column])))}
+    positions, rows = _found(on, sorted({*names, *used}), keys)
+    held = {on.name: target.Target(on.name, Held(on.source.name, rows))}
     found = assessment.assess(book, held)
     outcomes = tuple(dataclasses.replace(o, rows=positions[o.rows]) for o in found.outcomes)
     whole = dataclasses.replace(found, outcomes=outcomes, targets={on.name: on})
     return First(keys.num_rows, len(positions), whole)
+
+
+def _found(on: target.Target, columns: Sequence[str], keys: pa.Table) -> tuple[target.Rows, pa.Table]:
+    """Rows with these keys, and their positions: all of them, or as many as are enough."""
+    names = keys.schema.names
+    values = keys.column(names[0]).combine_chunks()
+    # A scan for one column is a hash look-up; of the few rows that pass, the other columns are compared.
+    whole = set(zip(*(keys.column(n).to_pylist() for n in names), strict=True)) if len(names) > 1 else None
+    enough = min(keys.num_rows, _ENOUGH)
+    parts, places, count = [], [], 0
+    for start, chunk in on.chunks(columns):
+        at = np.flatnonzero(pc.is_in(chunk.data.column(names[0]), value_set=values).to_numpy(zero_copy_only=False))
+        if whole is not None and len(at):
+            some = chunk.data.select(names).take(pa.array(at))
+            tuples = zip(*(c.to_pylist() for c in some.columns), strict=True)
+            at = at[[one in whole for one in tuples]]
+        if len(at):
+            parts.append(chunk.data.select(columns).take(pa.array(at)))
+            places.append(at + start)
+            count += len(at)
+            if count >= enough:
+                break
+    schema = pa.schema([on.source.schema.field(n) for n in columns])
+    return np.concatenate(places or [np.zeros(0, np.int64)]), pa.Table.from_batches(parts, schema)
 
 
 def keyed(on: target.Target, rows: target.Rows, columns: Sequence[str]) -> pa.Table:
