@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self, overload
+from typing import Self
 
 from taihang.core import errors
 from taihang.engines.blobs import disk
@@ -25,6 +25,7 @@ from taihang.trust.ledger import (
     tiles,
 )
 from taihang.trust.ledger import entry as entries
+from taihang.trust.ledger.receipt import Receipts
 
 # In the class below the word is its method.
 _Checkpoint = checkpoint.Checkpoint
@@ -32,34 +33,6 @@ _Policy = checkpoint.Policy
 _Signed = checkpoint.Signed
 _WITNESSED = "witnessed"
 _PUBLISH_AFTER = 1 << 16  # entries that wait at most; a checkpoint that is asked for publishes sooner
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Receipt:
-    """An entry's place; it is durable, and `leaf_hash` is what a proof starts from."""
-
-    index: int
-    leaf_hash: bytes
-
-
-class Receipts(Sequence[Receipt]):
-    """The receipts of a batch, made when they are looked at: most callers only want the first or none."""
-
-    def __init__(self, first: int, hashes: Sequence[bytes]) -> None:
-        self.first = first
-        self._hashes = hashes
-
-    def __len__(self) -> int:
-        return len(self._hashes)
-
-    @overload
-    def __getitem__(self, place: int) -> Receipt: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Receipt]: ...
-    def __getitem__(self, place: int | slice) -> Receipt | list[Receipt]:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(len(self)))]
-        return Receipt(self.first + place % max(1, len(self)), self._hashes[place])
 
 
 @dataclasses.dataclass(eq=False, slots=True)
