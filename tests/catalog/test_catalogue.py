@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 import pytest
 import sqlalchemy as sa
 
-from taihang.catalog import catalogue, search, tables, words
-from taihang.core import errors, finding
+from taihang.catalog import catalogue, finding_list, search, tables, words
+from taihang.core import errors, finding, ids
 from taihang.core import words as core
 from taihang.engines.store import opening
 from taihang.report import json as written
@@ -22,6 +23,9 @@ def test_the_same_content_is_the_same_version(mine: catalogue.Catalogue) -> None
     again = mine.register(samples.thing(content="1"), source="/elsewhere")
     assert again == one
     two = mine.register(samples.thing(content="2"))
+    learnt = mine.register(samples.thing(content="2"), columns=[words.Column(name="新列")], stored=True)
+    assert (learnt.id, learnt.columns[0].name, learnt.stored) == (two.id, "新列", True)
+    assert [a.id for a in mine.search("新列").items] == [two.asset_id]
     assert (one.number, two.number) == (1, 2)
     assert one.asset_id == two.asset_id
     assert mine.asset(one.asset_id).latest == two.id
@@ -254,6 +258,21 @@ def test_every_order_pages_through_all(mine: catalogue.Catalogue, order: str) ->
             assert [f.rule for f in seen] == sorted(f.rule for f in seen)
 
 
+@pytest.fixture(scope="session")
+def many(store: opening.Store) -> catalogue.Catalogue:
+    """Some thousand findings, and what the database knows of them."""
+    made = catalogue.Catalogue(store, samples.who(ids.fresh_id("many")))
+    levels = list(core.Level)
+    for part in range(6):
+        asset = samples.thing(f"{part}.csv", str(part))
+        version = made.register(asset)
+        found = tuple(samples.found(n, asset, level=levels[n % 5], rule_id=f"r{n % 7}") for n in range(800))
+        made.record(samples.report(asset, found), version.id, kind="assess")
+    with store.begin() as conn:
+        conn.exec_driver_sql("ANALYZE")
+    return made
+
+
 def explained(store: opening.Store, statement: sa.Select[tuple[object, ...]]) -> str:
     plain = statement.compile(store.engine, compile_kwargs={"literal_binds": True})
     word = "EXPLAIN QUERY PLAN" if store.kind == "sqlite" else "EXPLAIN"
@@ -275,3 +294,33 @@ def test_tables_are_all_tenanted() -> None:
     for table in names:
         assert next(c.name for c in table.primary_key) == "tenant"
         assert all(next(c.name for c in i.columns) == "tenant" for i in table.indexes)
+
+
+@pytest.mark.parametrize(
+    ("where", "order", "index"),
+    [
+        (words.Filter(), "gravest", "gravest"),
+        (words.Filter(), "newest", "newest"),
+        (words.Filter(), "oldest", "newest"),
+        (words.Filter(floor=core.Level.red), "gravest", "gravest"),
+        (words.Filter(version="version-1"), "gravest", "by_version"),
+        (words.Filter(version="version-1"), "start", "by_start"),
+        (words.Filter(asset="asset-1"), "gravest", "by_asset"),
+        (words.Filter(rule="r1"), "gravest", "by_rule"),
+        (words.Filter(rule="r1"), "rule", "by_rule"),
+        (words.Filter(state="open"), "gravest", ""),
+    ],
+)
+def test_each_page_is_a_range_of_an_index(
+    store: opening.Store, many: catalogue.Catalogue, where: words.Filter, order: finding_list.Order, index: str
+) -> None:
+    version = many.versions(limit=1).items[0]
+    real = {"version": version.id, "asset": version.asset_id}
+    there = dataclasses.replace(where, **{n: v for n, v in real.items() if getattr(where, n) is not None})
+    for after in (None, many.findings(there, order=order, limit=1).next):
+        statement = finding_list.statement_of(many.scope, there, order=order, after=after, limit=50)
+        plan = explained(store, statement)
+        assert f"ix_catalog_findings_{index}" in plan
+        # Neither a sort of what was found nor a walk over the table.
+        for word in ("Sort", "TEMP B-TREE", "SCAN", "Seq Scan"):
+            assert word not in plan

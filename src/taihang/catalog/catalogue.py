@@ -58,8 +58,9 @@ class Catalogue:
 
         An asset is its kind and name; the same content again is the same version, and becomes the
         latest one. `asset.tenant` is not believed. Licence, sensitivity, description, tags and owner
-        count when the asset is new (`describe` changes them later); columns, source and the synthetic
-        mark when the version is. `stored`: the bytes are in the blob store. Raises errors.UserError.
+        count when the asset is new (`describe` changes them later); source and the synthetic mark when
+        the version is; columns when none are known yet. `stored`: the bytes are in the blob store. Raises
+        errors.UserError.
         """
         content = registering.Content(asset, tuple(columns), source, stored, job_id).checked()
         said = registering.Description(

@@ -121,13 +121,23 @@ def register(
             "mark": secrets.token_hex(16),
         }  # fmt: skip
         conn.execute(scope.insert(tables.versions, row))
-    elif content.stored and not there.stored:
-        # That the bytes are kept now is about where they lie, not about what they are.
-        conn.execute(scope.update(tables.versions).where(tables.versions.c.id == version).values(stored=True))
-    if there is None or head.latest != version:
+    learnt = there is not None and _learnt(conn, scope, there, content)
+    if there is None or learnt or head.latest != version:
         conn.execute(scope.update(tables.assets).where(tables.assets.c.id == asset).values(**changes))
         index(conn, scope, asset)
     return version_of(conn, scope, version)
+
+
+def _learnt(conn: sa.Connection, scope: scoping.Scope, there: sa.Row[Any], content: Content) -> bool:
+    """Add what was not known of a version: that its bytes are kept now, which columns it has."""
+    values: dict[str, Any] = {}
+    if content.stored and not there.stored:
+        values["stored"] = True
+    if content.columns and there.columns == "[]":
+        values["columns"] = text.dumped([c.model_dump() for c in content.columns])
+    if values:
+        conn.execute(scope.update(tables.versions).where(tables.versions.c.id == there.id).values(**values))
+    return bool(values)
 
 
 def retag(conn: sa.Connection, scope: scoping.Scope, asset: str, tags: Sequence[str]) -> None:

@@ -48,9 +48,10 @@ class Catalogued(words.Word):
 
 
 class Version(words.Word):
-    """One content of an asset; never changes. `number` counts from 1 in order of registration.
+    """One content of an asset; never changes, but for columns that become known.
 
-    `stored`: the bytes are in the blob store under `asset.sha256`. `source`: where they were read.
+    `number` counts from 1 in order of registration. `stored`: the bytes are in the blob
+    store under `asset.sha256`. `source`: where they were read.
     """
 
     id: str

@@ -238,7 +238,8 @@ def test_folders_out_of_bounds_stay(house: House, tmp_path_factory: pytest.TempP
     proof = house.retention.delete(version.id, "request")
     assert (outside / "keep.txt").read_text() == "keep"
     assert house.folder.is_dir()
-    assert proof.left == 5
+    assert proof.left == len(proof.left_at) == 5
+    assert str(outside) not in house.retention.proof(version.id).model_dump_json()
     assert not proof.proved
 
 

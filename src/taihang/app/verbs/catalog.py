@@ -151,7 +151,9 @@ def _delete(
         _line(_t("catalog.shared"))
     if proof.hash_left:
         _line(_t("catalog.hash_left", count=proof.hash_left))
-    _line(_t("catalog.proved") if proof.proved else _t("catalog.unproved", left=proof.left))
+    for path in proof.left_at:
+        _line(_t("catalog.left", path=path))
+    _line(_t("catalog.proved") if proof.proved else _t("catalog.unproved"))
 
 
 @app.command("hold", help=_t("catalog.hold"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -49,37 +50,38 @@ def sampled(blobs: kept.Blobs | None, tenant: str, shas: Iterable[str], folders:
     return tuple(found)
 
 
-def removable(folders: Sequence[str], roots: Sequence[Path]) -> tuple[list[Path], int]:
-    """The folders that may be removed, and how many may not: those that do not lie below a root of ours."""
+def removable(folders: Sequence[str], roots: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """The folders that may be removed, and those that may not: they do not lie below a root of ours."""
     fits: list[Path] = []
-    left = 0
+    left: list[str] = []
     for name in folders:
-        if name.startswith(BLOB):
-            continue
         path = Path(name)
-        if not path.is_dir() or path.is_symlink():
-            left += path.exists()
+        if name.startswith(BLOB) or not os.path.lexists(path):
             continue
         whole = path.resolve()
-        if any(whole != root.resolve() and whole.is_relative_to(root.resolve()) for root in roots):
+        below = any(whole != root.resolve() and whole.is_relative_to(root.resolve()) for root in roots)
+        if below and path.is_dir() and not path.is_symlink():
             fits.append(whole)
         else:
-            left += 1
+            left.append(name)
     return fits, left
 
 
-def remove(blobs: kept.Blobs | None, tenant: str, plan: rows.Plan, folders: Sequence[Path]) -> tuple[int, int, int]:
-    """Take blobs and folders away: blobs gone, files gone, and what the object store keeps a version of."""
-    gone = still = files = 0
+def remove(
+    blobs: kept.Blobs | None, tenant: str, plan: rows.Plan, folders: Sequence[Path]
+) -> tuple[int, int, list[str]]:
+    """Take blobs and folders away: blobs gone, files gone, and what is still there."""
+    gone = files = 0
+    still: list[str] = []
     for sha256 in plan.blobs if blobs is not None else ():
         assert blobs is not None
         done = blobs.delete(tenant, sha256)
         gone += done.existed
-        still += not done.erased
+        still += [] if done.erased else [f"{blobs.name} {sha256}"]
     for folder in folders:
         files += sum(1 for _ in traces.files(folder))
         shutil.rmtree(folder, ignore_errors=True)
-        still += folder.exists()
+        still += [str(folder)] if folder.exists() else []
     return gone, files, still
 
 

@@ -131,7 +131,8 @@ class Deleter:
         clean = all(p.how == "bytes" and not p.rows and not p.content and not p.hash for p in found)
         return words.Proof(
             version_id=version_id, cause=cause, finished=now, shared=plan.shared, findings=plan.findings,
-            reports=len(plan.report_ids), blobs=blobs, files=files, left=left + still,
+            reports=len(plan.report_ids), blobs=blobs, files=files,
+            left=len(left) + len(still), left_at=(*left, *still),
             hash_left=hash_left, places=tuple(found), proved=clean and not left and not still,
         )  # fmt: skip
 

@@ -119,7 +119,7 @@ def set_plan(conn: sa.Connection, scope: scoping.Scope, version_id: str, made: P
 def set_proof(conn: sa.Connection, scope: scoping.Scope, proof: words.Proof) -> None:
     """Finish a deletion."""
     chosen = tables.deletions.c.version_id == proof.version_id
-    values = {"finished": proof.finished, "proof": text.dumped(proof.model_dump(mode="json"))}
+    values = {"finished": proof.finished, "proof": text.dumped(proof.model_dump(mode="json", exclude={"left_at"}))}
     conn.execute(scope.update(tables.deletions).where(chosen).values(**values))
 
 

@@ -91,7 +91,7 @@ class Proof(words.Word):
     `hash_left`: how often its SHA-256 is still named, in the history of jobs or in tickets (a hash tells
     nobody the content, and the history must say what it was about). `shared`: another version holds the
     same content, which therefore stays. `left`: files that could not be removed, or lie where nothing
-    may be removed.
+    may be removed; `left_at` names them to the caller and is not kept.
     """
 
     version_id: str
@@ -104,5 +104,6 @@ class Proof(words.Word):
     blobs: int = 0
     files: int = 0
     left: int = 0
+    left_at: tuple[str, ...] = ()
     hash_left: int = 0
     places: tuple[Place, ...] = ()
