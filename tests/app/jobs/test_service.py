@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from fixtures import stores
 
-import taihang
 from taihang.app.jobs import kinds, service
 from taihang.core import errors
 from taihang.report import bundle
-from taihang.trust.ledger import outbox
 from tests.app.jobs import crew as crews
 
 Crew = crews.Crew
@@ -25,21 +22,6 @@ Crew = crews.Crew
 def crew(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Crew]:
     with crews.crew(request.param, tmp_path) as made:
         yield made
-
-
-def test_a_job_runs_to_its_end_and_leaves_its_files_and_its_story(crew: Crew) -> None:
-    job = crew.jobs.submit("echo", {"name": "太行"}, crews.ANN)
-    assert job.state == "queued"
-    crew.hire()
-    done = crew.wait(job.id)
-    assert done.state == "done", crew.log.read_text()
-    assert done.result == {"name": "太行"}
-    assert done.inputs == ("0" * 64,)
-    assert (crew.jobs.folder(job.id, crews.ANN) / "name.txt").read_text() == "太行"
-    stages = [event.stage.rpartition(".")[2] for event in crew.jobs.events(job.id, crews.ANN)]
-    assert stages[0] == "queued"
-    assert stages[1] == "running"
-    assert stages[-1] == "done"
 
 
 def test_another_tenant_sees_no_job(crew: Crew) -> None:
@@ -113,63 +95,6 @@ def test_a_queued_job_is_cancelled_at_once_and_can_be_queued_again(crew: Crew) -
     assert crew.jobs.retry(job.id, crews.ANN).state == "queued"
     with pytest.raises(errors.Conflict):
         crew.jobs.retry(job.id, crews.ANN)
-
-
-def test_what_goes_wrong_with_one_job_is_said_and_holds_up_no_other(crew: Crew, tmp_path: Path) -> None:
-    """One worker, all kinds of trouble at once."""
-    crew.hire(slots=8)
-    poison = crew.jobs.submit("poison", {"name": "7%%"}, crews.ANN)
-    defect = crew.jobs.submit("defect", {}, crews.ANN)
-    deadly = crew.jobs.submit("deadly", {"marks": str(tmp_path)}, crews.ANN)
-    (tmp_path / "once").mkdir()
-    once = crew.jobs.submit("deadly", {"marks": str(tmp_path / "once"), "times": 1}, crews.ANN)
-    deaf = crew.jobs.submit("deaf", {}, crews.ANN)
-    slow = crew.jobs.submit("count", {"steps": 1000}, crews.ANN)
-    fine = crew.jobs.submit("echo", {}, crews.BEN)
-    assert crew.wait(fine.id, who=crews.BEN).state == "done"
-
-    failed = crew.wait(poison.id)
-    assert failed.state == "failed"
-    assert failed.reason is not None
-    assert "7%%" in failed.reason.in_("zh")
-    assert "7%%" in failed.reason.in_("en")
-    assert failed.reason.in_("zh") != failed.reason.in_("en")
-    broken = crew.wait(defect.id)
-    assert broken.state == "failed"
-    assert "ZeroDivisionError" in str(broken.reason and broken.reason.in_())
-
-    killed = crew.wait(deadly.id)
-    assert killed.state == "failed"
-    assert "SIGSEGV" in str(killed.reason and killed.reason.in_())
-    assert len((tmp_path / "deaths").read_text()) == 3
-    assert [one.outcome for one in crew.jobs.history(deadly.id, crews.ANN).attempts] == ["crashed"] * 3
-    assert crew.wait(once.id).state == "done"
-
-    crew.wait(slow.id, "running")
-    for job in (slow, deaf):
-        crew.jobs.cancel(job.id, crews.ANN)
-    for job in (slow, deaf):
-        gone = crew.wait(job.id, timeout_s=20)
-        assert gone.state == "cancelled"
-        assert gone.reason is not None
-    used = crew.jobs.history(deaf.id, crews.ANN)
-    assert used.who == crews.ANN
-    assert used.cpu_s > 0
-    assert used.peak_rss is not None
-    assert used.attempts[0].taihang == taihang.__version__
-    with pytest.raises(errors.Conflict):
-        crew.jobs.cancel(fine.id, crews.BEN)
-    _decided(crew, poison.id, ["job-submitted", "job-ended"])
-    _decided(crew, deaf.id, ["job-submitted", "job-cancelled", "job-ended"])
-
-
-def _decided(crew: Crew, job: str, kinds: list[str]) -> None:
-    """What the ledger will hold of a job; never a name in the clear."""
-    table = outbox.decisions
-    with crew.store.read() as conn:
-        rows = conn.execute(sa.select(table).where(table.c.subject == job).order_by(table.c.number)).all()
-    assert [row.kind for row in rows] == kinds
-    assert not any(b'"ann"' in row.entry for row in rows)
 
 
 @pytest.mark.parametrize("name", ["inspect", "profile", "assess"])

@@ -14,26 +14,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from taihang.app.jobs import kinds, notes, records, service
+from taihang.app.jobs import kinds, notes, patience, records, service
 from taihang.core import i18n, ids
 from taihang.engines.store import opening
 
-T = TypeVar("T")
 _STEP_S = 0.1
 _ASK_S = 0.5
 _LONGEST_LINE = 16 << 20
 _LARGEST_LOG = 1 << 20
-
-
-class Left(BaseException):
-    """The worker stops, or was taken for dead: the job is no longer its."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,7 +42,7 @@ class Place:
 
 
 def run(place: Place, attempt: records.Attempt, left: threading.Event) -> records.Ending:
-    """Do the work in a child; returns how that ended. Raises Left, Superseded."""
+    """Do the work in a child; returns how that ended. Raises patience.Left, records.Superseded."""
     job = place.home / "jobs" / attempt.job
     scratch = job / f"attempt-{attempt.number}"
     try:
@@ -64,31 +58,6 @@ def run(place: Place, attempt: records.Attempt, left: threading.Event) -> record
         reason = i18n.Message(key="engines:disk", values={"path": job, "reason": error.strerror or str(error)})
         return records.Ending("failed", reason)
     return ending
-
-
-def patient(store: opening.Store, work: Callable[[sa.Connection], T], left: threading.Event) -> T:
-    """The result of `work` in a transaction, however long the store is away or its disk full. Raises Left."""
-    pause = 0.1
-    while True:
-        try:
-            with store.begin() as conn:
-                return work(conn)
-        except opening.Unreachable:
-            pass
-        except exc.DBAPIError as error:
-            if not _passes(error):
-                raise
-        if left.wait(pause):
-            raise Left
-        pause = min(pause * 2, 2.0)
-
-
-def _passes(error: exc.DBAPIError) -> bool:
-    """True for what room on the disk, or a moment, will mend."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state is not None:  # 53: out of disk, memory or connections; 40: try the transaction again
-        return bool(state.startswith(("53", "40")))
-    return any(words in str(error.orig) for words in ("is full", "is locked", "disk I/O"))
 
 
 class _Child:
@@ -197,7 +166,7 @@ def _watched(place: Place, attempt: records.Attempt, child: _Child, left: thread
     asked, deadline, told = 0.0, None, None
     while not child.ended():
         if left.wait(_STEP_S):
-            raise Left
+            raise patience.Left
         now = time.monotonic()
         if deadline is not None:
             if now > deadline:

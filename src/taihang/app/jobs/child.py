@@ -21,13 +21,13 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from taihang.app.jobs import kinds, notes, records, tables
+from taihang.app.jobs import kinds, notes, patience, records, tables
 from taihang.core import errors, i18n
 from taihang.core import principal as people
 from taihang.engines.store import opening
 
 T = TypeVar("T")
-_PATIENCE_S = 600.0
+_NEVER = threading.Event()
 _TELL_S = 0.1
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG, from linux/prctl.h
 
@@ -88,7 +88,7 @@ class Context:
             conn.execute(scope.insert(effects, kept))
             return value
 
-        found: T = self.store.run(once, patience_s=_PATIENCE_S)
+        found: T = patience.patient(self.store, once, _NEVER)
         return found
 
     def key(self, name: str) -> str:
@@ -121,7 +121,7 @@ def main() -> None:
         ended = {"result": {**dataclasses.asdict(result), "versions": dict(result.versions)}}
         teller.tell(ended)
     except BaseException as error:
-        if isinstance(error, errors.Transient):
+        if isinstance(error, errors.Transient) or patience.passes(error):
             outcome = "fault"
         else:
             outcome = "cancelled" if isinstance(error, (errors.Cancelled, KeyboardInterrupt)) else "failed"

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from taihang.app.jobs import attempts, dispatch, folders, kinds, leases, records, service, settings, tables
+from taihang.app.jobs import attempts, dispatch, folders, kinds, leases, patience, records, service, settings, tables
 from taihang.core import errors, i18n
 from taihang.engines.store import opening
 
@@ -37,7 +37,7 @@ class Worker:
         store = opening.open_store(url)
         self._place = attempts.Place(store, url, home.absolute(), tuple(modules), chosen.grace_s)
         self._store = store
-        self.name = attempts.patient(store, leases.join, self.left)
+        self.name = patience.patient(store, leases.join, self.left)
         self._first = threading.Event()
         self._jobs = service.Jobs(store, home.absolute(), modules=modules)
         self._queue = dispatch.Worker(url, self.name, self._run, chosen.slots)
@@ -70,7 +70,7 @@ class Worker:
             self._tried(tenant, job, round_)
         except records.Superseded:
             return
-        except attempts.Left:
+        except patience.Left:
             threading.Event().wait()  # the queue must not hear that it ended: somebody else goes on with it
 
     def _tried(self, tenant: str, job: str, round_: int) -> None:
@@ -89,7 +89,7 @@ class Worker:
             if not again:
                 return
             if self.left.wait(min(self._chosen.pause_s * 2 ** (attempt.crashes + attempt.faults), 60.0)):
-                raise attempts.Left
+                raise patience.Left
 
     def _again(self, attempt: records.Attempt, ending: records.Ending) -> bool:
         if ending.outcome == "crashed":
@@ -97,7 +97,7 @@ class Worker:
         return ending.outcome == "fault" and attempt.faults + 1 < self._chosen.faults
 
     def _patient(self, work: Callable[[sa.Connection], T]) -> T:
-        return attempts.patient(self._store, work, self.left)
+        return patience.patient(self._store, work, self.left)
 
     def _beat(self) -> None:
         """Count up. Done from a thread that does nothing else, so that no work delays it."""

@@ -1,0 +1,72 @@
+"""Workers are killed at random moments of an inspection; every report comes out equal."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures import stores
+
+from taihang.core.principal import Principal
+from taihang.use.video.scene import film, script
+from tests.app.jobs import crew as crews
+
+VOLATILE = {"created"}  # when the report was written
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """9 s with a covered lens."""
+    events = (script.Event(kind="covered", at_s=4, for_s=3),)
+    plan = script.Script(name="killed", duration_s=9, width=320, height=180, fps=5, events=events)
+    return film.render(tmp_path_factory.mktemp("film") / "killed.mp4", plan, seed=3).video
+
+
+def _killed(kind: str, folder: Path, video: Path, kills: int, seed: int) -> None:
+    """One inspection left alone, then `kills` whose worker is killed; each in a tenant of its own, so from scratch."""
+    given = {"videos": [str(video)], "budget": "20%"}
+    chance = random.Random(seed)
+    with crews.crew(kind, folder) as crew:
+        crew.hire()
+        calm = crew.jobs.submit("inspect", given, crews.ANN)
+        crew.wait(calm.id, "running")
+        began = time.monotonic()
+        assert crew.wait(calm.id).state == "done"
+        took = time.monotonic() - began
+        expected = _report(crew, calm.id, crews.ANN)
+        assert expected["findings"]
+        for number in range(kills):
+            who = Principal(name="ann", tenant=f"kill-{number}")
+            job = crew.jobs.submit("inspect", given, who)
+            crew.wait(job.id, "running", who=who)
+            after = chance.uniform(0, took)
+            time.sleep(after)
+            crew.workers[-1].send_signal(signal.SIGKILL)
+            crew.workers[-1].wait()
+            crew.hire()
+            done = crew.wait(job.id, who=who, timeout_s=120)
+            told = f"kill {number} after {after:.2f} s of {took:.2f} s, seed {seed}"
+            assert done.state == "done", f"{told}: {done.reason}"
+            assert _report(crew, job.id, who) == expected, told
+            assert done.inputs == crew.jobs.get(calm.id, crews.ANN).inputs, told
+
+
+def _report(crew: crews.Crew, job: str, who: Principal) -> dict[str, Any]:
+    plain = json.loads((crew.jobs.folder(job, who) / "report.json").read_text(encoding="utf-8"))
+    return {name: value for name, value in plain.items() if name not in VOLATILE}
+
+
+def test_three_kills_leave_equal_reports(tmp_path: Path, video: Path) -> None:
+    _killed("sqlite", tmp_path, video, 3, 1)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", stores.KINDS)
+def test_fifty_kills_leave_equal_reports(kind: str, tmp_path: Path, video: Path) -> None:
+    _killed(kind, tmp_path, video, 50, 2)
