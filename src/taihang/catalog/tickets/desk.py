@@ -107,7 +107,7 @@ class Desk:
         if to == "assigned":
             return self.assign(ident, owner, reason=remark, expected_version=expected_version)
         if to == "resolved" and not remark:
-            raise errors.UserError("catalog.tickets:reason", ticket=ident)
+            raise errors.UserError("catalog.tickets:needs_reason", ticket=ident)
 
         def change(row: sa.Row[object]) -> journal.Change:
             if to == row.state or to not in {"acknowledged", "resolved", "closed"}:

@@ -136,8 +136,9 @@ class Policy(hours.Part):
                 *((("rota", entry.owner.rota, self.rotas),) if entry.owner.rota else ()),
             ):
                 if name not in known:
-                    values = {"entry": entry.id, "kind": kind, "name": name}
-                    raise pydantic_core.PydanticCustomError("policy_name", "{entry}: no {kind} {name}", values)
+                    told: Any = f"policy_{kind}"
+                    values = {"entry": entry.id, "name": name}
+                    raise pydantic_core.PydanticCustomError(told, "{entry}: no {name}", values)
         if len({e.id for e in self.entries}) != len(self.entries):
             raise pydantic_core.PydanticCustomError("policy_twice", "ids of entries that differ")
         return self
@@ -221,7 +222,16 @@ def loads(data: bytes, name: str) -> Loaded:
         path = tuple(p for p in first["loc"] if isinstance(p, (str, int)))
         where = form.Places(tree).text(path)
         key = ".".join(str(p) for p in path) or "-"
-        raise errors.UserError("catalog.tickets:policy.value", where=where, key=key, reason=first["msg"]) from None
+        raise errors.UserError("catalog.tickets:policy.value", where=where, key=key, reason=_reason(first)) from None
+
+
+def _reason(fault: Any) -> i18n.Message | str:
+    """Why a value does not fit, in both languages for all that this format asks for."""
+    kind = "choice" if fault["type"] in {"enum", "literal_error"} else fault["type"]
+    values = {k: v for k, v in fault.get("ctx", {}).items() if k != "error"}
+    if f"reason.{kind}" in i18n.catalogue("catalog.tickets"):
+        return i18n.Message(key=f"catalog.tickets:reason.{kind}", values=values)
+    return str(fault["msg"])
 
 
 def shipped() -> tuple[str, ...]:
