@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +101,12 @@ def busy(looking: visit.Visit) -> Iterator[None]:
         sign.delete()
 
 
-def level(looking: visit.Visit, name: str) -> ui.label:
+def level(looking: visit.Visit, name: str, count: int | None = None) -> ui.label:
     """A warning level as a chip: colour and word, so that nobody depends on the colour."""
-    return ui.label(looking.t(f"core:level.{name}")).classes(f"th-level th-level-{name if name in LEVELS else 'info'}")
+    shown = looking.t(f"core:level.{name}")
+    return ui.label(shown if count is None else f"{shown} {count}").classes(
+        f"th-level th-level-{name if name in LEVELS else 'info'}"
+    )
 
 
 def acting(looking: visit.Visit, work: Callable[[], Any]) -> Callable[[], Any]:
@@ -112,6 +115,18 @@ def acting(looking: visit.Visit, work: Callable[[], Any]) -> Callable[[], Any]:
     async def done() -> None:
         try:
             await work()
+        except errors.TaihangError as error:
+            looking.complain(error)
+
+    return done
+
+
+def taking(looking: visit.Visit, work: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    """The same for a handler that takes its event."""
+
+    async def done(event: Any) -> None:
+        try:
+            await work(event)
         except errors.TaihangError as error:
             looking.complain(error)
 

@@ -90,7 +90,7 @@ class _Listed:
             with ui.element("td"):
                 if one["state"] == "running":
                     ui.linear_progress(one["done"], show_value=False).props(f'aria-label="{one["done"]:.0%}"')
-                ui.label(one["reason"] or one["stage"] or "").classes("th-note")
+                ui.label(one["reason"] or one["stage"] or "").classes("th-note th-clip")
             for text in (one["owner"], moments.at(one["submitted"]), moments.span(one["started"], one["ended"])):
                 with ui.element("td"):
                     ui.label(str(text))

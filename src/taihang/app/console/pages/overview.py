@@ -7,6 +7,7 @@ from typing import Any
 from nicegui import ui
 
 from taihang.app.console import frame, registry, visit
+from taihang.app.console.pages import jobs as kinds
 
 
 @registry.page("/", key="overview", icon="space_dashboard", order=0)
@@ -15,7 +16,7 @@ async def overview(looking: visit.Visit) -> None:
     frame.heading(looking, looking.t("overview.title"), looking.t("overview.note"))
     with ui.element("div").classes("th-grid"):
         await _part(looking, "tickets", "tickets", "/tickets", {"limit": 5})
-        await _part(looking, "findings", "findings", "/videos", {"limit": 5, "review": "open"})
+        await _part(looking, "findings", "findings", "/videos", {"limit": 5, "state": "open"})
         await _part(looking, "jobs", "jobs", "/jobs", {"limit": 5})
 
 
@@ -28,5 +29,17 @@ async def _part(looking: visit.Visit, key: str, path: str, target: str, only: di
             with ui.row().classes("w-full items-center gap-2 no-wrap"):
                 if "level" in one:
                     frame.level(looking, str(one["level"]))
-                ui.label(str(looking.both(one.get("title")) if isinstance(one.get("title"), dict) else one.get("id")))
+                _line(looking, key, one)
         ui.link(looking.t("overview.all"), target).classes("th-note")
+
+
+def _line(looking: visit.Visit, key: str, one: dict[str, Any]) -> None:
+    if key == "jobs":
+        ui.link(kinds.kind_name(looking, one["kind"]), f"/jobs/{one['id']}")
+        kinds.state_chip(looking, one["state"])
+    elif key == "tickets":
+        ui.link(
+            looking.both(one["title"]) if isinstance(one["title"], dict) else str(one["title"]), f"/tickets/{one['id']}"
+        )
+    else:
+        ui.link(looking.both(one["finding"]["rule"]["title"]), f"/videos/{one['version_id']}?finding={one['id']}")

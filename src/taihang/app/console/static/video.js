@@ -1,0 +1,138 @@
+// The video page: the player, the boxes over it, the timeline below it, and zones drawn on it.
+window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
+  const video = root.querySelector('video'), layer = root.querySelector('svg.th-boxes'), line = root.querySelector('.th-line');
+  const NS = 'http://www.w3.org/2000/svg', make = (name, marks, parent) => {
+    const found = document.createElementNS(NS, name);
+    for (const [key, value] of Object.entries(marks)) found.setAttribute(key, value);
+    parent.appendChild(found); return found;
+  };
+  const clock = (s) => `${Math.floor(s / 3600)}:${String(Math.floor(s / 60) % 60).padStart(2, '0')}:${(s % 60).toFixed(1).padStart(4, '0')}`;
+  const state = {at: -1, drawing: null, points: [], zones: zones || [], box: null, edited: null};
+  const span = () => Math.max(video.duration || 0, ...findings.map((f) => f.end), 1);
+
+  const drawLine = () => {
+    line.replaceChildren();
+    const rules = [...new Set(findings.map((f) => f.rule))], height = 22;
+    line.style.height = `${rules.length * height + 20}px`;
+    rules.forEach((rule, row) => {
+      const name = document.createElement('span');
+      name.className = 'th-lane'; name.style.top = `${row * height}px`;
+      name.textContent = findings.find((f) => f.rule === rule).title; line.appendChild(name);
+    });
+    findings.forEach((f, index) => {
+      const bar = document.createElement('button');
+      bar.className = `th-bar th-level-${f.level}` + (f.state === 'rejected' ? ' th-rejected' : '') + (index === state.at ? ' th-at' : '');
+      bar.style.left = `calc(180px + (100% - 190px) * ${f.start / span()})`;
+      bar.style.width = `max(6px, calc((100% - 190px) * ${(f.end - f.start) / span()}))`;
+      bar.style.top = `${rules.indexOf(f.rule) * height + 2}px`;
+      bar.setAttribute('aria-label', `${f.title} ${clock(f.start)}`); bar.title = `${f.title} · ${clock(f.start)}–${clock(f.end)}`;
+      bar.onclick = (event) => { event.stopPropagation(); choose(index); };
+      line.appendChild(bar);
+    });
+    const cursor = document.createElement('span'); cursor.className = 'th-cursor'; line.appendChild(cursor);
+    moved();
+  };
+  const moved = () => {
+    const cursor = line.querySelector('.th-cursor');
+    if (cursor) cursor.style.left = `calc(180px + (100% - 190px) * ${video.currentTime / span()})`;
+    drawBoxes();
+  };
+  const drawBoxes = () => {
+    const w = video.videoWidth || (findings[0] && findings[0].width) || 1280, h = video.videoHeight || (findings[0] && findings[0].height) || 720;
+    layer.setAttribute('viewBox', `0 0 ${w} ${h}`); layer.replaceChildren();
+    for (const zone of state.zones) {
+      make('polygon', {points: zone.points.map((p) => p.join(',')).join(' '), class: 'th-zone'}, layer);
+      make('text', {x: zone.points[0][0] + 4, y: zone.points[0][1] + 18, class: 'th-tag'}, layer).textContent = zone.name;
+    }
+    if (state.drawing) {
+      make('polyline', {points: state.points.map((p) => p.join(',')).join(' '), class: 'th-zone th-open'}, layer);
+      state.points.forEach((p) => make('circle', {cx: p[0], cy: p[1], r: Math.max(3, w / 250), class: 'th-dot'}, layer));
+      return;
+    }
+    const t = video.currentTime, found = findings[state.at];
+    for (const [index, f] of findings.entries()) {
+      for (const frame of f.frames) {
+        if (Math.abs(frame.time - t) > Math.max(0.6, 1.5 / fps) || (state.at >= 0 && index !== state.at)) continue;
+        for (const outline of frame.outlines) make('polygon', {points: outline.map((p) => p.join(',')).join(' '), class: 'th-outline'}, layer);
+        frame.boxes.forEach((box, number) => {
+          const shown = state.edited && state.edited.finding === f.id && state.edited.frame === frame.number && state.edited.index === number ? state.edited : box;
+          const drawn = make('rect', {x: shown.x0, y: shown.y0, width: shown.x1 - shown.x0, height: shown.y1 - shown.y0, class: `th-box th-stroke-${f.level}`}, layer);
+          if (found === f) drawn.addEventListener('pointerdown', (event) => grab(event, f, frame, box, number));
+          make('text', {x: shown.x0 + 3, y: Math.max(14, shown.y0 - 5), class: 'th-tag'}, layer).textContent = shown.label || '';
+        });
+      }
+    }
+  };
+  const inside = (event) => {
+    const box = layer.getBoundingClientRect(), view = layer.viewBox.baseVal;
+    const scale = Math.min(box.width / view.width, box.height / view.height);
+    return [(event.clientX - box.left - (box.width - view.width * scale) / 2) / scale,
+            (event.clientY - box.top - (box.height - view.height * scale) / 2) / scale].map((v) => Math.round(v * 10) / 10);
+  };
+  const grab = (event, f, frame, box, index) => {
+    event.preventDefault(); video.pause();
+    const [x, y] = inside(event), near = Math.max(8, (box.x1 - box.x0) / 5);
+    const sides = {x0: Math.abs(x - box.x0) < near, x1: Math.abs(x - box.x1) < near, y0: Math.abs(y - box.y0) < near, y1: Math.abs(y - box.y1) < near};
+    const all = !Object.values(sides).some(Boolean), start = {...box};
+    const move = (to) => {
+      const [nx, ny] = inside(to), made = {...start};
+      for (const side of ['x0', 'x1']) if (all || sides[side]) made[side] = start[side] + nx - x;
+      for (const side of ['y0', 'y1']) if (all || sides[side]) made[side] = start[side] + ny - y;
+      if (made.x1 - made.x0 < 4 || made.y1 - made.y0 < 4) return;
+      state.edited = {...made, finding: f.id, frame: frame.number, index}; drawBoxes();
+    };
+    const up = () => {
+      window.removeEventListener('pointermove', move); window.removeEventListener('pointerup', up);
+      if (state.edited) emit('corrected', state.edited);
+    };
+    window.addEventListener('pointermove', move); window.addEventListener('pointerup', up);
+  };
+  const choose = (index, seek = true) => {
+    if (!findings.length) return;
+    state.at = (index + findings.length) % findings.length; state.edited = null;
+    const f = findings[state.at];
+    if (seek) { video.pause(); video.currentTime = Math.max(0, f.frames.length ? f.frames[0].time : f.start); }
+    drawLine(); emit('chosen', {id: f.id});
+  };
+  layer.addEventListener('click', (event) => {
+    if (!state.drawing) { if (!findings[state.at]) (video.paused ? video.play() : video.pause()); return; }
+    state.points.push(inside(event)); drawBoxes();
+  });
+  line.addEventListener('click', (event) => {
+    const box = line.getBoundingClientRect(), share = (event.clientX - box.left - 180) / (box.width - 190);
+    if (share >= 0) video.currentTime = Math.min(1, share) * span();
+  });
+  const key = (event) => {
+    if (!document.body.contains(root)) { document.removeEventListener('keydown', key); return; }
+    if (event.target.closest('input, textarea, select, [contenteditable], .q-dialog') || event.ctrlKey || event.metaKey || event.altKey) return;
+    const steps = {ArrowRight: 1 / fps, ArrowLeft: -1 / fps};
+    if (event.key in steps && event.target.tagName !== 'VIDEO') { video.pause(); video.currentTime += steps[event.key] * (event.shiftKey ? 25 : 1); }
+    else if (event.key === ' ' && event.target.tagName !== 'BUTTON') (video.paused ? video.play() : video.pause());
+    else if (event.key === 'j' || event.key === 'n') choose(state.at + 1);
+    else if (event.key === 'k' || event.key === 'p') choose(state.at <= 0 ? findings.length - 1 : state.at - 1);
+    else if (event.key === 'a' || event.key === 'r') emit('decide', {state: event.key === 'a' ? 'accepted' : 'rejected'});
+    else if (event.key === 'Escape' && state.drawing) { state.drawing = null; state.points = []; drawBoxes(); }
+    else if (event.key === 'Enter' && state.drawing) api.close();
+    else return;
+    event.preventDefault();
+  };
+  document.addEventListener('keydown', key);
+  for (const name of ['timeupdate', 'seeked', 'loadeddata']) video.addEventListener(name, moved);
+  video.addEventListener('loadedmetadata', drawLine);
+  video.addEventListener('error', () => emit('unplayable', {}));
+  const api = {
+    choose: (id) => choose(findings.findIndex((f) => f.id === id)),
+    decided: (id, how) => { const f = findings.find((one) => one.id === id); if (f) { f.state = how; drawLine(); } },
+    draw: (kind, name) => { video.pause(); state.drawing = {kind, name}; state.points = []; drawBoxes(); },
+    close: () => {
+      if (!state.drawing || state.points.length < 3) return;
+      const made = {...state.drawing, points: state.points};
+      state.zones.push(made); state.drawing = null; state.points = [];
+      drawBoxes(); emit('zone', {zone: made, time: video.currentTime, width: video.videoWidth, height: video.videoHeight});
+    },
+    clear: () => { state.zones.length = 0; state.drawing = null; drawBoxes(); },
+    source: (address) => { video.src = address; },
+  };
+  root.taihang = api; drawLine();
+  return api;
+};
