@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,14 @@ from taihang.core import errors
 from taihang.data.quality import passes, piles, planning, sets, target
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stack:
+    sql: str
+    pile: piles.Pile
+    exact: bool
+    rules: list[str]
 
 
 class Local:
@@ -30,15 +39,17 @@ class Local:
         """One scan for all conditions and keys, then what set rules need beside it."""
         found: dict[str, passes.Rows] = {}
         with self._stacks(name) as stacks:
-            sqls = {rule: (sql, pile) for rule, (sql, pile, _) in stacks.items()}
+            sqls = {str(n): (stack.sql, stack.pile) for n, stack in enumerate(stacks)}
             try:
                 scanned = passes.scanned(self.engine, self.targets[name], self.plan, sqls)
             except tables.QueryError as error:
                 raise self._culprit(name, error) from None
-            for rule, (_, pile, exact) in stacks.items():
-                found[rule] = passes.unique(self.engine, self.targets[name], self.book.compiled(rule), pile, exact)
+            for stack in stacks:
+                first = self.book.compiled(stack.rules[0])
+                rows = passes.unique(self.engine, self.targets[name], first, stack.pile, stack.exact)
+                found.update(dict.fromkeys(stack.rules, rows))
         for step in (s for s in self.plan.steps if s.compiled.rule.table == name):
-            if isinstance(step.check, (kinds.ForeignKey, kinds.FunctionalDependency, kinds.Reconcile)):
+            if isinstance(step.check, (kinds.ForeignKey, kinds.Anonymity, kinds.FunctionalDependency, kinds.Reconcile)):
                 found[step.compiled.rule.id] = self._related(step, step.check)
         return passes.Found(scanned, found)
 
@@ -55,19 +66,22 @@ class Local:
             raise _told(step, error) from None
 
     @contextlib.contextmanager
-    def _stacks(self, name: str) -> Iterator[dict[str, tuple[str, piles.Pile, bool]]]:
-        found: dict[str, tuple[str, piles.Pile, bool]] = {}
+    def _stacks(self, name: str) -> Iterator[list[_Stack]]:
+        """One pile of keys for all rules that want the same columns of the same rows to be unique."""
+        found: dict[str, _Stack] = {}
         try:
             for step in self.plan.steps:
                 rule, check = step.compiled.rule, step.check
                 if rule.table == name and isinstance(check, kinds.Unique):
                     key, exact = sets.key(check.columns, self.targets[name].source.schema)
-                    condition = sets.judges(step.compiled, check.columns)
-                    found[rule.id] = f"CASE WHEN {condition} THEN {key} END", piles.Pile(self.folder), exact
-            yield found
+                    sql = f"CASE WHEN {sets.judges(step.compiled, check.columns)} THEN {key} END"
+                    if sql not in found:
+                        found[sql] = _Stack(sql, piles.Pile(self.folder), exact, [])
+                    found[sql].rules.append(rule.id)
+            yield list(found.values())
         finally:
-            for _, pile, _ in found.values():
-                pile.close()
+            for stack in found.values():
+                stack.pile.close()
 
     def _culprit(self, name: str, error: tables.QueryError) -> errors.TaihangError:
         """The rule whose condition fails on a row."""
