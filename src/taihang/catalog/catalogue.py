@@ -158,10 +158,10 @@ class Catalogue:
         version has already keeps its review. `folder`: where the report's files lie. Raises
         errors.NotFound for the version, errors.UserError when the report speaks of another content.
         """
-        now = self._now()
+        now, made = self._now(), recording.prepare(report)
         told, _ = self.store.run(
             lambda conn: recording.record(
-                conn, self.scope, report, version_id, kind=kind, job_id=job_id, folder=folder, now=now
+                conn, self.scope, made, version_id, kind=kind, job_id=job_id, folder=folder, now=now
             )
         )
         return told

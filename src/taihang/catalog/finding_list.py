@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +24,10 @@ class _By(NamedTuple):
 
 
 _AT = tables.findings.c
+# In the order of words.Found, whose level is the rank here; then what only the cursor needs.
+_FIELDS = ["rank" if f.name == "level" else f.name for f in dataclasses.fields(words.Found)]
+_SHOWN = (*(_AT[name] for name in _FIELDS), _AT.start)
+_RANK = _FIELDS.index("rank")
 _ORDERS: dict[str, _By] = {
     "gravest": _By((_AT.rank, _AT.recorded, _AT.version_id, _AT.id), (int, datetime.datetime, str, str), True),
     "newest": _By((_AT.recorded, _AT.version_id, _AT.id), (datetime.datetime, str, str), True),
@@ -60,7 +65,7 @@ def statement_of(
     by = _ORDERS.get(order)
     if by is None:
         raise errors.UserError("catalog:order", known=", ".join(_ORDERS))
-    statement = scope.select(tables.findings, *_shown()).where(*conditions(scope, where))
+    statement = scope.select(tables.findings, *_SHOWN).where(*conditions(scope, where))
     # A column that the filter fixes needs no place in the order; without it the filter's own index gives the order.
     fixed = {"version_id": where.version, "rule": where.rule, "rank": where.level}
     free = [column for column in by.columns if fixed.get(column.name) is None]
@@ -105,17 +110,16 @@ def conditions(scope: scoping.Scope, where: words.Filter) -> list[sa.ColumnEleme
 
 
 def word(row: sa.Row[Any]) -> words.Found:
-    """A row of findings as a word."""
-    return words.Found(
-        level=_LEVELS[row.rank],
-        **{c.name: getattr(row, c.name) for c in _shown() if c.name not in {"rank", "start"}},
-    )
+    """A row of `_SHOWN` as a word; a page has many, so nothing is looked up by name."""
+    values: list[Any] = list(row[:-1])
+    values[_RANK] = _LEVELS[values[_RANK]]
+    return words.Found(*values)
 
 
 def one(conn: sa.Connection, scope: scoping.Scope, version_id: str, finding_id: str) -> words.Found:
     """A finding. Raises errors.NotFound."""
     row = conn.execute(
-        scope.select(tables.findings, *_shown()).where(_AT.version_id == version_id, _AT.id == finding_id)
+        scope.select(tables.findings, *_SHOWN).where(_AT.version_id == version_id, _AT.id == finding_id)
     ).one_or_none()
     if row is None:
         raise errors.NotFound("catalog:no_finding", id=finding_id)
@@ -133,10 +137,6 @@ def _told(scope: scoping.Scope, where: words.Filter) -> list[sa.ColumnElement[bo
         .correlate(tables.findings)
     )
     return [_AT.version_id.in_(scope.select(tables.reports, at.version_id).where(*given)), sa.exists(member)]
-
-
-def _shown() -> list[sa.Column[Any]]:
-    return [c for c in _AT if c.name not in {"tenant", "likeness", "start", "finish", "mark"}] + [_AT.start]
 
 
 def _asked(where: words.Filter, order: str) -> dict[str, Any]:

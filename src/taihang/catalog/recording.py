@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import math
@@ -23,10 +24,30 @@ _BATCH = 1000
 NO_START = 1e300  # sorts behind every moment
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A report ready to be stored: made outside of a transaction, since many findings take their time."""
+
+    report: document.Report
+    sha256: str
+    body: str
+    counts: dict[str, int]
+    findings: tuple[dict[str, Any], ...]
+
+
+def prepare(report: document.Report) -> Prepared:
+    """The rows of a report, but for what the version and the moment decide."""
+    data = written.dump(report)
+    body = json.loads(data)
+    plain: list[dict[str, Any]] = body.pop("findings")
+    rows = tuple(_finding(one, value) for one, value in zip(report.findings, plain, strict=True))
+    return Prepared(report, ids.digest(data), _compact(body), counts(report), rows)
+
+
 def record(
     conn: sa.Connection,
     scope: scoping.Scope,
-    report: document.Report,
+    report: document.Report | Prepared,
     version_id: str,
     *,
     kind: str,
@@ -43,31 +64,29 @@ def record(
     text.checked("job_id", job_id, 100)
     text.checked("folder", folder, 4000)
     version = registering.version_of(conn, scope, version_id)
-    if report.asset.sha256 != version.asset.sha256:
+    made = report if isinstance(report, Prepared) else prepare(report)
+    if made.report.asset.sha256 != version.asset.sha256:
         raise errors.UserError("catalog:other_asset", id=version_id)
-    data = written.dump(report)
-    sha256 = ids.digest(data)
-    report_id = ids.content_id("report", [version_id, kind, job_id or sha256])
+    report_id = ids.content_id("report", [version_id, kind, job_id or made.sha256])
     mark = conn.execute(scope.select(tables.versions, tables.versions.c.mark).where(tables.versions.c.id == version_id))
     marked = mark.scalar_one()
-    body = json.loads(data)
-    found: list[dict[str, Any]] = body.pop("findings")
     row = {
         "id": report_id, "version_id": version_id, "asset_id": version.asset_id, "kind": kind, "job_id": job_id,
-        "sha256": sha256, "folder": folder, "made": report.created, "recorded": now,
-        "counts": text.dumped(counts(report)), "body": text.dumped(body), "mark": marked,
+        "sha256": made.sha256, "folder": folder, "made": made.report.created, "recorded": now,
+        "counts": text.dumped(made.counts), "body": made.body, "mark": marked,
     }  # fmt: skip
     new = scope.insert_new(conn, tables.reports, [row]) == 1
     if new:
-        shared = {"job_id": job_id, "recorded": now, "mark": marked}
-        scope.insert_new(conn, tables.scores, _scores(report, report_id))
-        for at in range(0, len(found), _BATCH):
-            some = list(zip(report.findings[at : at + _BATCH], found[at : at + _BATCH], strict=True))
-            rows = [_finding(one, plain, version, shared) for one, plain in some]
-            scope.insert_new(conn, tables.findings, rows)
-            links = [{"report_id": report_id, "finding_id": r["id"], "version_id": version_id} for r in rows]
+        shared = {
+            "version_id": version.id, "asset_id": version.asset_id, "job_id": job_id, "recorded": now, "mark": marked,
+        }  # fmt: skip
+        scope.insert_new(conn, tables.scores, _scores(made.report, report_id))
+        for at in range(0, len(made.findings), _BATCH):
+            some = made.findings[at : at + _BATCH]
+            scope.insert_new(conn, tables.findings, [{**one, **shared} for one in some])
+            links = [{"report_id": report_id, "finding_id": r["id"], "version_id": version_id} for r in some]
             scope.insert_new(conn, tables.told, links)
-        _decided(conn, scope.tenant, row, counts(report))
+        _decided(conn, scope.tenant, row, made.counts)
     return report_of(conn, scope, report_id), new
 
 
@@ -82,12 +101,6 @@ def counts(report: document.Report) -> dict[str, int]:
     for found in report.findings:
         made["insufficient" if found.verdict == "insufficient" else found.level.value] += 1
     return made
-
-
-def likeness(found: verdicts.Finding) -> str:
-    """Equal for the same rule of the same rulebook on the same place, whatever the rulebook's version."""
-    place = json.loads(text.dumped(found.place.model_dump(mode="json")))
-    return ids.content_id("like", [found.rule.rulebook, found.rule.id, place])
 
 
 def report_of(conn: sa.Connection, scope: scoping.Scope, report_id: str) -> words.Told:
@@ -138,22 +151,22 @@ def _scores(report: document.Report, report_id: str) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _finding(
-    found: verdicts.Finding,
-    plain: dict[str, Any],
-    version: words.Version,
-    shared: dict[str, Any],
-) -> dict[str, Any]:
+def _finding(found: verdicts.Finding, plain: dict[str, Any]) -> dict[str, Any]:
     start, end = _finite(found.place.start_s), _finite(found.place.end_s)
     start = NO_START if start is None else start
-    ident = plain.pop("id")
+    rule = plain["rule"]
     return {
-        "version_id": version.id, "id": ident, "asset_id": version.asset_id, "rule": found.rule.id,
-        "rulebook": text.cleaned(found.rule.rulebook, 200), "dimension": text.cleaned(found.rule.dimension, 200),
-        "verdict": found.verdict, "rank": found.level.rank, "start": start, "finish": start if end is None else end,
-        "likeness": likeness(found), "state": "open", "revision": 1, "reason": "",
-        "reviewer": "", "reviewed": None, "body": text.dumped(plain), **shared,
+        "id": plain.pop("id"), "rule": rule["id"], "rulebook": text.cleaned(rule["rulebook"], 200),
+        "dimension": text.cleaned(rule["dimension"], 200), "verdict": found.verdict, "rank": found.level.rank,
+        "start": start, "finish": start if end is None else end,
+        "likeness": ids.content_id("like", [rule["rulebook"], rule["id"], plain["place"]]), "state": "open",
+        "revision": 1, "reason": "", "reviewer": "", "reviewed": None, "body": _compact(plain),
     }  # fmt: skip
+
+
+def _compact(value: Any) -> str:
+    """JSON that `written.dump` has made valid."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _finite(value: float | None) -> float | None:
