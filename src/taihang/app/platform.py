@@ -18,7 +18,8 @@ from taihang.engines.blobs import blobs
 from taihang.engines.blobs import opening as blob_stores
 from taihang.engines.store import opening as stores
 from taihang.trust.access import guard, policies
-from taihang.trust.identity import accounts, sessions, tokens
+from taihang.trust.identity import accounts, oidc, sessions, tokens
+from taihang.trust.identity import settings as identity
 
 JOB_MODULES = ("taihang.app.walks",)
 
@@ -61,6 +62,8 @@ class Platform:
         self.policies = policies.Policies(self.store)
         self.accounts.members.own_roles = self.policies.own_roles
         self.guard = guard.Guard(self.policies)
+        known = identity.Identity.current().providers
+        self.oidc = oidc.Oidc(self.store, self.accounts.members, self.accounts.sessions, known)
         self.decisions = decisions.Decisions(self.store, where.home, blob_store=self.blobs)
         self.jobs = jobs.Jobs(self.store, where.home, roots=(), modules=JOB_MODULES)
 
@@ -93,6 +96,7 @@ class Platform:
     def close(self) -> None:
         """Give everything back."""
         self.decisions.close()
+        self.oidc.close()
         self.store.close()
 
 

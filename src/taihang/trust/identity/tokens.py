@@ -17,7 +17,7 @@ from taihang.trust.access import actions
 from taihang.trust.identity import moment, names, record, refusal, secret, settings, standing, tables
 
 _TOUCH = datetime.timedelta(seconds=60)
-_MOST_SCOPES = 50
+_MOST_SCOPES = 100
 _NO_HASH = "0" * 64
 
 

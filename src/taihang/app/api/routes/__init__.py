@@ -8,6 +8,7 @@ from taihang.app.api.routes import (
     lineage,
     people,
     policies,
+    providers,
     reports,
     rules,
     schedules,
@@ -20,7 +21,7 @@ from taihang.app.api.routes import (
 ROUTERS = tuple(
     module.router
     for module in (
-        *(system, session, people, policies),
+        *(system, session, providers, people, policies),
         *(uploads, assets, lineage, findings, reports),
         *(jobs, schedules, tickets, rules, ledger),
     )

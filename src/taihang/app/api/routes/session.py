@@ -82,7 +82,7 @@ class Offer(forms.Answer):
 @router.post("/session", status_code=201, openapi_extra=gate.PUBLIC)
 def sign_in(body: SignIn, request: Request, response: Response) -> Me:
     """A session, in a cookie that no script can read."""
-    _counted(request)
+    counted(request)
     session = request.app.state.platform.accounts.sign_in(
         body.login,
         body.password,
@@ -90,20 +90,20 @@ def sign_in(body: SignIn, request: Request, response: Response) -> Me:
         address=caller.address(request),
         agent=request.headers.get("user-agent", ""),
     )
-    return _entered(request, response, session)
+    return entered(request, response, session)
 
 
 @router.post("/links/look", openapi_extra=gate.PUBLIC)
 def look_at_link(body: Link, request: Request) -> Offer:
     """What a link offers, before it is used."""
-    _counted(request)
+    counted(request)
     return Offer.model_validate(request.app.state.platform.accounts.offer(body.secret))
 
 
 @router.post("/links/redeem", status_code=201, openapi_extra=gate.PUBLIC)
 def redeem_link(body: Redeem, request: Request, response: Response) -> Me:
     """Use a link: become the first administrator, join a tenant, or set a new password."""
-    _counted(request)
+    counted(request)
     session = request.app.state.platform.accounts.redeem(
         body.secret,
         body.password,
@@ -112,7 +112,7 @@ def redeem_link(body: Redeem, request: Request, response: Response) -> Me:
         address=caller.address(request),
         agent=request.headers.get("user-agent", ""),
     )
-    return _entered(request, response, session)
+    return entered(request, response, session)
 
 
 @router.get("/me")
@@ -133,13 +133,13 @@ def sign_out(who: caller.Who, response: Response) -> None:
 @router.post("/session/tenant")
 def switch_tenant(body: Move, who: caller.Who, request: Request, response: Response) -> Me:
     """The same person in another tenant, with a new session."""
-    return _entered(request, response, who.platform.sessions.switch(_session(who), body.tenant))
+    return entered(request, response, who.platform.sessions.switch(_session(who), body.tenant))
 
 
 @router.put("/me/password", status_code=204)
 def change_password(body: Password, who: caller.Who, request: Request) -> None:
     """A new password; every other session ends."""
-    _counted(request)
+    counted(request)
     who.platform.accounts.set_password(_session(who), body.old, body.new, address=caller.address(request))
 
 
@@ -150,23 +150,29 @@ def _session(who: caller.Caller) -> sessions.Session:
     return who.session
 
 
-def _counted(request: Request) -> None:
+def counted(request: Request) -> None:
     """Each attempt at a secret costs, right or wrong: a hash of a password is dear."""
     tries, where = request.app.state.service.tries, caller.address(request)
     tries.check(where)
     tries.wrong(where)
 
 
-def _entered(request: Request, response: Response, session: sessions.Session) -> Me:
-    chosen = request.app.state.service.limits.secure_cookies
+def secure(request: Request) -> bool:
+    """True when cookies go over https only: always, but for a browser on this machine."""
+    chosen: bool | None = request.app.state.service.limits.secure_cookies
     local = caller.address(request) in {"127.0.0.1", "::1", "testclient"} and request.url.scheme == "http"
-    secure = chosen if chosen is not None else not local
+    return chosen if chosen is not None else not local
+
+
+def entered(request: Request, response: Response, session: sessions.Session) -> Me:
+    """Give the session's cookie to the browser, and say who is signed in."""
+    https = secure(request)
     response.set_cookie(
-        caller.SECURE_COOKIE if secure else caller.COOKIE,
+        caller.SECURE_COOKIE if https else caller.COOKIE,
         session.secret,
         path="/",
         expires=session.expires_at,
-        secure=secure,
+        secure=https,
         httponly=True,
         samesite="strict",
     )
