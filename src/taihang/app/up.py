@@ -17,7 +17,7 @@ import fastapi
 import uvicorn
 from starlette.types import ASGIApp
 
-from taihang.app import crew, platform
+from taihang.app import crew, platform, tickets
 from taihang.app.api import factory
 from taihang.app.console import mounting
 from taihang.core import errors, i18n
@@ -26,6 +26,7 @@ from taihang.trust.identity import first, tidy
 
 _TIDY_S = 60.0
 _PUBLISH_S = 0.5
+_NOTIFY_S = 5.0
 _GRACE_S = 5
 _LOG = logging.getLogger("taihang.up")
 
@@ -114,7 +115,11 @@ class _House:
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._often, args=(work, pause), name=name, daemon=True)
-            for name, work, pause in (("ledger", whole.publish, _PUBLISH_S), ("tidy", self._tidy, _TIDY_S))
+            for name, work, pause in (
+                ("ledger", whole.publish, _PUBLISH_S),
+                ("tidy", self._tidy, _TIDY_S),
+                ("notify", lambda: tickets.rounds(whole.store), _NOTIFY_S),
+            )
         ]
 
     def start(self) -> None:

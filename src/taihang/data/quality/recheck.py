@@ -10,14 +10,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from taihang.core import errors
 from taihang.data.quality import assessment, target
 from taihang.engines import tables
+from taihang.engines.sources import parquet
 from taihang.engines.sources import source as sourcing
 from taihang.rules import rulebook
+from taihang.rules import table as tabling
 
+ROW = "row"
 _ENOUGH = 1000
+_BATCH = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +55,8 @@ class Held(sourcing.Source):
         self._declare(data.schema.names, data.schema.types)
 
     def digest(self) -> tuple[str, int]:
-        """Rows in memory are part of something: they have no identity of their own."""
-        raise NotImplementedError
+        """SHA-256 of the rows as an Arrow stream, and their size in memory."""
+        return tabling.digest(self.data), self.data.nbytes
 
     def _scan(self, wanted: tuple[sourcing.Column, ...], rows: int) -> Iterator[sourcing.Chunk]:
         start = 0
@@ -84,15 +89,22 @@ def row_rules(book: rulebook.Rulebook, table: str) -> rulebook.Rulebook:
 def first(book: rulebook.Rulebook, on: target.Target, keys: pa.Table) -> First | None:
     """Judge the rows that have these keys by a book of row rules; None where keys do not fit the table.
 
-    One scan reads the key columns and those that the rules speak of, and stops when it has enough.
+    `keys` also holds, under `row`, where each row stood before. Only the key columns and those that the
+    rules speak of are read; of a Parquet file, first the row groups where the rows stood, and none whose
+    statistics rule the keys out. It stops when it has enough.
     """
-    names, own = keys.schema.names, on.source.schema
+    names, own = [n for n in keys.schema.names if n != ROW], on.source.schema
     used = {column for c in book.rules for part in (c.where, c.filter) if part is not None for column in part.columns}
     if not names or not keys.num_rows or not book.rules or not {*names, *used} <= set(own.names):
         return None
     if any(keys.schema.field(n).type != own.field(n).type for n in names):
         return None  # keys of another type than they were
-    positions, rows = _found(on, sorted({*names, *used}), keys)
+    columns = sorted({*names, *used})
+    pieces = _groups(on.source, columns, keys) if isinstance(on.source, parquet.Parquet) else _chunks(on, columns)
+    try:
+        positions, rows = _found(pieces, pa.schema([own.field(n) for n in columns]), keys.select(names))
+    except (pa.ArrowException, OSError, TypeError):
+        return None  # a part that cannot be read, or values that do not compare: left to the whole run
     held = {on.name: target.Target(on.name, Held(on.source.name, rows))}
     found = assessment.assess(book, held)
     outcomes = tuple(dataclasses.replace(o, rows=positions[o.rows]) for o in found.outcomes)
@@ -100,47 +112,81 @@ def first(book: rulebook.Rulebook, on: target.Target, keys: pa.Table) -> First |
     return First(keys.num_rows, len(positions), whole)
 
 
-def _found(on: target.Target, columns: Sequence[str], keys: pa.Table) -> tuple[target.Rows, pa.Table]:
-    """Rows with these keys, and their positions: all of them, or as many as are enough."""
+def _found(
+    pieces: Iterator[tuple[int, pa.RecordBatch]], schema: pa.Schema, keys: pa.Table
+) -> tuple[target.Rows, pa.Table]:
+    """Rows with these keys, and their positions, ascending: all of them, or as many as are enough."""
     names = keys.schema.names
     values = keys.column(names[0]).combine_chunks()
     # A scan for one column is a hash look-up; of the few rows that pass, the other columns are compared.
     whole = set(zip(*(keys.column(n).to_pylist() for n in names), strict=True)) if len(names) > 1 else None
     enough = min(keys.num_rows, _ENOUGH)
-    parts, places, count = [], [], 0
-    for start, chunk in on.chunks(columns):
-        at = np.flatnonzero(pc.is_in(chunk.data.column(names[0]), value_set=values).to_numpy(zero_copy_only=False))
+    found: list[tuple[target.Rows, pa.RecordBatch]] = []
+    count = 0
+    for start, data in pieces:
+        at = np.flatnonzero(pc.is_in(data.column(names[0]), value_set=values).to_numpy(zero_copy_only=False))
         if whole is not None and len(at):
-            some = chunk.data.select(names).take(pa.array(at))
+            some = data.select(names).take(pa.array(at))
             tuples = zip(*(c.to_pylist() for c in some.columns), strict=True)
-            at = at[[one in whole for one in tuples]]
+            at = at[np.fromiter((one in whole for one in tuples), bool)]
         if len(at):
-            parts.append(chunk.data.select(columns).take(pa.array(at)))
-            places.append(at + start)
+            found.append((at + start, data.select(schema.names).take(pa.array(at))))
             count += len(at)
             if count >= enough:
                 break
-    schema = pa.schema([on.source.schema.field(n) for n in columns])
-    return np.concatenate(places or [np.zeros(0, np.int64)]), pa.Table.from_batches(parts, schema)
+    found.sort(key=lambda one: int(one[0][0]))
+    positions = np.concatenate([at for at, _ in found] or [np.zeros(0, np.int64)])
+    return positions, pa.Table.from_batches([data for _, data in found], schema)
+
+
+def _chunks(on: target.Target, columns: Sequence[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    for start, chunk in on.chunks(columns):
+        yield start, chunk.data
+
+
+def _groups(source: parquet.Parquet, columns: Sequence[str], keys: pa.Table) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Row groups that may hold the keys, those first in which the rows stood."""
+    with pa.OSFile(str(source.path)) as raw:
+        file = pq.ParquetFile(raw, page_checksum_verification=True)
+        if file.schema_arrow.names != source.schema.names:  # columns were renamed when it was opened
+            raise pa.ArrowInvalid("names")
+        counts = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        stood = keys.column(ROW).to_numpy()
+        hinted = set((np.searchsorted(starts, stood, side="right") - 1).tolist())
+        order = sorted(range(file.num_row_groups), key=lambda g: (g not in hinted, g))
+        name = next(n for n in keys.schema.names if n != ROW)
+        low, high = (pc.min_max(keys.column(name))[part].as_py() for part in ("min", "max"))
+        leaf = next((i for i, c in enumerate(file.schema) if c.path == name), None)
+        for group in order:
+            known = file.metadata.row_group(group).column(leaf).statistics if leaf is not None else None
+            if known is not None and known.has_min_max and (known.max < low or known.min > high):
+                continue
+            at = int(starts[group])
+            for batch in file.iter_batches(_BATCH, row_groups=[group], columns=list(columns), use_threads=False):
+                yield at, batch
+                at += batch.num_rows
 
 
 def keyed(on: target.Target, rows: target.Rows, columns: Sequence[str]) -> pa.Table:
     """Positions under `row`, with the values of key columns where the table has them all."""
     position = pa.array(rows, pa.int64())
     if not columns or not len(rows) or any(c not in on.source.schema.names for c in columns):
-        return pa.table({"row": position})
+        return pa.table({ROW: position})
     names = ", ".join(f"{tables.quoted(c)}" for c in columns)
     with tables.Engine() as engine, on.shown(engine, "t", columns, only=rows):
         values = engine.table(f"SELECT {names} FROM t ORDER BY {tables.quoted(on.row_column)}")
     if values.num_rows != len(rows):
         raise errors.Failure("data.quality:moved", table=on.name)
-    return pa.table({"row": position, **{c: values.column(c) for c in columns if c != "row"}})
+    return pa.table({ROW: position, **{c: values.column(c) for c in columns if c != ROW}})
 
 
 def wanted(marked: Sequence[pa.Table]) -> pa.Table | None:
-    """Keys of several rules' rows, each once; None when some have none."""
-    columns = [tuple(n for n in one.schema.names if n != "row") for one in marked]
+    """Keys of several rules' rows, each once, and under `row` where each stood; None when some have none."""
+    columns = [tuple(n for n in one.schema.names if n != ROW) for one in marked]
     if not columns or not all(columns) or len(set(columns)) != 1:
         return None
-    whole = pa.concat_tables([one.select(list(columns[0])) for one in marked], promote_options="default")
-    return whole.group_by(list(columns[0])).aggregate([]).drop_null()
+    names = list(columns[0])
+    whole = pa.concat_tables([one.select([ROW, *names]) for one in marked], promote_options="default")
+    once = whole.group_by(names).aggregate([(ROW, "min")]).select([*names, f"{ROW}_min"]).rename_columns([*names, ROW])
+    return once.drop_null().sort_by(ROW)
