@@ -153,7 +153,7 @@ class _One:
                 ui.label(found["reason"]).classes("text-negative").props('role="alert"')
             result = found["result"] or {}
             if result.get("report"):
-                ui.link(t("jobs.report"), f"/reports/{result['report']}")
+                ui.link(t("jobs.report"), f"/api/v1/reports/{result['report']}/files/report.html", new_tab=True)
         with ui.element("div").classes("th-grid"):
             with frame.card(t("jobs.asked")):
                 _pairs(

@@ -106,7 +106,6 @@ class _Page:
                 )
 
                 def draw() -> None:
-                    self._surface(stage, catches=True)
                     self._call(stage, f"draw({json.dumps(kind.value)}, {json.dumps(name.value or 'zone')})")
                     self._looking.say("videos.draw_hint")
 
@@ -116,10 +115,6 @@ class _Page:
             ui.space()
             ui.html(t("videos.keys"), sanitize=False).classes("th-note")
         self._stage_root = stage
-
-    def _surface(self, stage: ui.element, *, catches: bool) -> None:
-        how = "auto" if catches else "none"
-        ui.run_javascript(f"document.querySelector('#c{stage.id} svg.th-boxes').style.pointerEvents = '{how}'")
 
     def _list(self, stage: ui.element) -> None:
         if not self._found:
@@ -183,7 +178,6 @@ class _Page:
             row.props(f'aria-current="{str(self._chosen is not None and id == self._chosen["id"]).lower()}"')
         if self._chosen:
             self._looking.state(finding=self._chosen["id"])
-        self._surface(self._stage_root, catches=self._chosen is not None)
         self._show_panel()
 
     async def _on_decide(self, event: events.GenericEventArguments) -> None:
@@ -260,7 +254,7 @@ class _Page:
         page = await self._looking.api.get("reports", version=self._version["id"], limit=1)
         if page["items"]:
             report = page["items"][0]
-            ui.link(self._looking.t("videos.report"), f"/reports/{report['id']}")
+            ui.link(self._looking.t("videos.report"), f"/api/v1/reports/{report['id']}/files/report.html", new_tab=True)
             files = await self._looking.api.get(f"reports/{report['id']}/files")
             names = {one["name"] for one in files["items"]}
             if "report.docx" in names:

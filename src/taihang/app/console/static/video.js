@@ -40,6 +40,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   const drawBoxes = () => {
     const w = video.videoWidth || (findings[0] && findings[0].width) || 1280, h = video.videoHeight || (findings[0] && findings[0].height) || 720;
     layer.setAttribute('viewBox', `0 0 ${w} ${h}`); layer.replaceChildren();
+    layer.style.pointerEvents = state.drawing ? 'auto' : 'none';
     for (const zone of state.zones) {
       make('polygon', {points: zone.points.map((p) => p.join(',')).join(' '), class: 'th-zone'}, layer);
       make('text', {x: zone.points[0][0] + 4, y: zone.points[0][1] + 18, class: 'th-tag'}, layer).textContent = zone.name;
@@ -95,7 +96,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
     drawLine(); emit('chosen', {id: f.id});
   };
   layer.addEventListener('click', (event) => {
-    if (!state.drawing) { if (!findings[state.at]) (video.paused ? video.play() : video.pause()); return; }
+    if (!state.drawing) return;
     state.points.push(inside(event)); drawBoxes();
   });
   line.addEventListener('click', (event) => {
