@@ -9,12 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from taihang.app.client.client import Client as Client
     from taihang.app.inspect import inspect as inspect
 
 __version__ = "0.1.0"
 
-_LAZY = {"inspect": "taihang.app.inspect"}
-__all__ = ["__version__", "inspect"]
+_LAZY = {"Client": "taihang.app.client.client", "inspect": "taihang.app.inspect"}
+__all__ = ["Client", "__version__", "inspect"]
 
 
 def __getattr__(name: str) -> Any:

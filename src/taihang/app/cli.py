@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import taihang
-from taihang.app.verbs import access, catalog, film, jobs, ledger, rules, tables, tickets, up, users
+from taihang.app.verbs import access, catalog, film, jobs, ledger, remote, rules, tables, tickets, up, users
 from taihang.app.verbs.wording import t
 from taihang.core import errors
 
@@ -57,6 +57,7 @@ for _name, _group in (
     ("ledger", ledger),
     ("catalog", catalog),
     ("tickets", tickets),
+    ("remote", remote),
 ):
     app.add_typer(_group.app, name=_name)
 app.add_typer(jobs.worker)

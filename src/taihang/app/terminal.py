@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from taihang.app import assess, inspect
     from taihang.app import books as shelf
     from taihang.app import profile as profiles
+    from taihang.app import remote as far
 
 _MOST_FAULTS = 10
 _MOST_LIMITS = 20
@@ -125,6 +126,13 @@ def assessed(done: assess.Assessed) -> None:
     _line("app:summary.report", path=done.page)
     for line in done.annotations:
         print(line)  # noqa: T201
+
+
+def remote(done: Iterable[far.Done]) -> None:
+    """What a server found, and where its report lies here."""
+    for one in done:
+        _line("app:remote.done", job=one.job, count=one.findings)
+        _line("app:summary.report", path=one.page)
 
 
 def _grouped(found: Iterable[object]) -> list[tuple[str, list[float]]]:

@@ -30,6 +30,12 @@ def _written(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 3.0 is as whole as 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[pydantic.StrictInt, pydantic.BeforeValidator(_whole)]
 Moment = Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_written)]
 
 

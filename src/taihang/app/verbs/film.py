@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, t
+from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, t
 
 app = typer.Typer()
 
@@ -23,11 +23,21 @@ def _inspect(
     budget: Annotated[str, typer.Option("--budget", help=t("help.budget"))] = "2%",
     fail_on: Annotated[Level | None, typer.Option("--fail-on", help=t("help.fail_on"))] = None,
     formats: Formats = FORMATS,
+    server: Server = None,
     lang: Lang = None,
 ) -> None:
     from taihang.app import inspect, terminal
     from taihang.report import bundle
 
+    if server is not None:
+        from taihang.app import remote
+
+        remote.refuse(server, detector=detector != "builtin", formats=formats != FORMATS)
+        more = {"budget": f"{100 * inspect.share(budget):g}%", "fail_on": fail_on}
+        with terminal.Progress() as progress:
+            far = remote.inspect(server, videos, out, rules=rules, zones=zones, progress=progress, **more)
+        terminal.remote(far)
+        raise typer.Exit(max(one.exit_code for one in far))
     with terminal.Progress() as progress:
         done = inspect.inspect(
             *videos,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, t
+from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, t
 
 app = typer.Typer()
 
@@ -19,10 +19,18 @@ def _profile(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=t("help.tables"))],
     out: Annotated[Path, typer.Option("--out", help=t("help.out"))],
     baseline: Annotated[Path | None, typer.Option("--baseline", help=t("help.baseline"))] = None,
+    server: Server = None,
     lang: Lang = None,
 ) -> None:
     from taihang.app import profile, terminal
 
+    if server is not None:
+        from taihang.app import remote
+
+        remote.refuse(server, baseline=baseline is not None)
+        with terminal.Progress() as progress:
+            terminal.remote(remote.profile(server, sources, out, progress=progress))
+        return
     with terminal.Progress() as progress:
         done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress)
     terminal.profiled(done)
@@ -43,12 +51,25 @@ def _assess(
     by_time: Annotated[list[str] | None, typer.Option("--by-time", metavar="COLUMN", help=t("help.by_time"))] = None,
     show_values: Annotated[bool, typer.Option("--show-values", help=t("help.show_values"))] = False,
     engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help=t("help.engine"))] = "auto",
+    server: Server = None,
     lang: Lang = None,
 ) -> None:
     from taihang.app import assess, gate, terminal
     from taihang.report import bundle
 
     moment = as_of.replace(tzinfo=datetime.UTC) if as_of is not None else None
+    if server is not None:
+        from taihang.app import remote
+
+        remote.refuse(
+            server, formats=formats != FORMATS, junit=bool(junit), sarif=bool(sarif), annotations=bool(annotations),
+            sample=bool(sample), by_time=bool(by_time), show_values=show_values, engine=engine != "auto",
+        )  # fmt: skip
+        more = {"fail_on": fail_on, "as_of": moment.isoformat() if moment else None}
+        with terminal.Progress() as progress:
+            far = remote.assess(server, tables, out, rules=rules, progress=progress, **more)
+        terminal.remote(far)
+        raise typer.Exit(max(one.exit_code for one in far))
     options = assess.Options(
         formats=bundle.asked(formats),
         show_values=show_values,

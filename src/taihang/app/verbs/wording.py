@@ -33,6 +33,7 @@ def group(key: str) -> typer.Typer:
 
 _language_first()
 Lang = Annotated[i18n.Language | None, typer.Option("--lang", help=t("help.lang"))]
+Server = Annotated[str | None, typer.Option("--server", envvar="TAIHANG_SERVER", help=t("help.server"))]
 AsJson = Annotated[bool, typer.Option("--json", help=t("help.json"))]
 Level = Literal["red", "orange", "yellow", "blue", "info"]
 Formats = Annotated[str, typer.Option("--format", metavar="html,json,docx,pdf,xlsx,md", help=t("help.format"))]

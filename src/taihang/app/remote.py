@@ -1,0 +1,170 @@
+"""Remote: inspect, profile and assess on a platform elsewhere; the same files come back as if done here."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from taihang.app.client import client as clients
+from taihang.core import errors, i18n, ids
+from taihang.core import job as jobs
+from taihang.report import bundle
+from taihang.rules import rulebook
+from taihang.trust.access import secrets
+
+TOKEN = "TAIHANG_TOKEN"  # noqa: S105 - the name of a variable
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Done:
+    """One source's job, how many findings it has, and the page that was written; `exit_code` as of the verb here."""
+
+    job: str
+    findings: int
+    page: Path
+    exit_code: int
+
+
+@contextlib.contextmanager
+def connected(server: str) -> Iterator[clients.Client]:
+    """A client with the token that TAIHANG_TOKEN holds, or refers to (`file:PATH`). Raises errors.UserError."""
+    given = os.environ.get(TOKEN, "")
+    if not given:
+        raise errors.UserError("app:remote.token", server=server)
+    token = secrets.read(given) if given.startswith("file:") else given
+    with clients.Client(server, token) as client:
+        yield client
+
+
+def inspect(
+    server: str,
+    videos: Sequence[Path],
+    out: Path,
+    *,
+    rules: str | None,
+    zones: Path | None,
+    progress: jobs.Progress,
+    **more: Any,
+) -> list[Done]:
+    """Videos inspected there; several get a folder each below `out`, as here. Raises as clients.Client does."""
+    with connected(server) as client:
+        book = _book(client, rules)
+        done = []
+        for video, folder in _folders(list(videos), out):
+            beside = zones or video.parent / f"{video.stem}.zones.yaml"
+            given = {"rules": book, **more}
+            if beside.is_file():
+                given["zones"] = client.upload(beside, kind="rulebook").version
+            done.append(_one(client, "inspect-asset", video, "video", given, folder, progress))
+        return done
+
+
+def profile(server: str, sources: Sequence[str], out: Path, *, progress: jobs.Progress, **more: Any) -> list[Done]:
+    """Tables profiled there; files only. Raises as clients.Client does."""
+    with connected(server) as client:
+        return [
+            _one(client, "profile-asset", path, "table", more, folder, progress)
+            for path, folder in _folders([_named(one)[1] for one in sources], out)
+        ]
+
+
+def assess(
+    server: str, sources: Sequence[str], out: Path, *, rules: str | None, progress: jobs.Progress, **more: Any
+) -> list[Done]:
+    """One table judged there. Raises errors.UserError for several, and as clients.Client does."""
+    if len(sources) != 1:
+        raise errors.UserError("app:remote.one_table")
+    name, path = _named(sources[0])
+    with connected(server) as client:
+        given = {"rules": _book(client, rules), "table": name or None, **more}
+        return [_one(client, "assess-asset", path, "table", given, out, progress)]
+
+
+def refuse(server: str, **given: bool) -> None:
+    """Nothing when no option is given that only works here. Raises errors.UserError naming the first."""
+    for name, is_given in given.items():
+        if is_given:
+            raise errors.UserError("app:remote.only_here", option=f"--{name.replace('_', '-')}", server=server)
+
+
+def _one(  # noqa: PLR0917 - what is asked of the server, and where its answer goes
+    client: clients.Client,
+    kind: str,
+    path: Path,
+    asset: str,
+    given: Mapping[str, Any],
+    out: Path,
+    progress: jobs.Progress,
+) -> Done:
+    bundle.usable(out)
+    upload = client.upload(path, kind=asset, progress=progress)
+    parameters = {"version": upload.version, "lang": i18n.current(), **given}
+    job = client.submit(kind, {name: value for name, value in parameters.items() if value is not None})
+    try:
+        ended = client.wait(job.id, progress)
+    except KeyboardInterrupt:
+        with contextlib.suppress(errors.TaihangError):
+            client.cancel(job.id)
+        raise
+    if ended.state == "cancelled":
+        raise errors.Cancelled("app:remote.cancelled", job=job.id)
+    if ended.state != "done" or ended.result is None:
+        raise errors.Failure("app:remote.failed", job=job.id, reason=ended.reason or ended.state)
+    fetch(client, ended.result["report"], out)
+    return Done(job.id, int(ended.result["findings"]), out / "report.html", int(ended.result["exit_code"]))
+
+
+def fetch(client: clients.Client, report: str, out: Path) -> None:
+    """Write a report's files into `out`, each checked against its hash; the list of hashes comes last.
+
+    Raises errors.UserError for a folder that cannot be used, errors.Failure for a file that arrived damaged.
+    """
+    bundle.usable(out)
+    out.mkdir(parents=True, exist_ok=True)
+    files = sorted(client.files(report), key=lambda one: one.name == bundle.SUMS)
+    with tempfile.TemporaryDirectory(prefix=".taihang-", dir=out) as work:
+        for file in files:
+            place = out / file.name
+            if not place.resolve().is_relative_to(out.resolve()) or place.is_symlink():
+                raise errors.Failure("app:remote.damaged", name=file.name)
+            part = Path(work) / ids.digest(file.name.encode())
+            client.download(report, file.name, part)
+            with part.open("rb") as data:
+                if hashlib.file_digest(data, "sha256").hexdigest() != file.sha256:
+                    raise errors.Failure("app:remote.damaged", name=file.name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(place)
+
+
+def _book(client: clients.Client, rules: str | None) -> str | None:
+    """The name of a shipped rulebook, or the version of a file that is sent there."""
+    if rules is None or not Path(rules).is_file():
+        return rules
+    rulebook.load(rules)  # what is wrong with it is said here, with its place
+    return client.upload(Path(rules), kind="rulebook").version
+
+
+def _named(source: str) -> tuple[str, Path]:
+    """`NAME=PATH` as both; only files of this machine can be sent. Raises errors.UserError."""
+    name, equals, rest = source.partition("=")
+    path = Path(rest if equals and not Path(source).exists() else source)
+    if not path.is_file():
+        raise errors.UserError("app:remote.file", path=source)
+    return (name if equals and str(path) == rest else "", path)
+
+
+def _folders(paths: list[Path], out: Path) -> list[tuple[Path, Path]]:
+    if len(paths) == 1:
+        return [(paths[0], out)]
+    taken: dict[str, int] = {}
+    found = []
+    for path in paths:
+        taken[path.stem] = taken.get(path.stem, 0) + 1
+        found.append((path, out / (path.stem if taken[path.stem] == 1 else f"{path.stem}-{taken[path.stem]}")))
+    return found
