@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from engines.notify import receivers
 
 from taihang.app import assess, cli, closing, quarantining, tickets
 from taihang.catalog.tickets import desk, policy
 from taihang.core import errors
+from taihang.engines.notify import webhook
 
 BOOK = """
 taihang: rules/1
@@ -281,3 +284,25 @@ def test_the_verbs(plant: Plant, run: Verbs) -> None:
     assert "closed it" in told
     assert "0 delivered" in run("tickets", "deliver")
     assert "there is no ticket" in run("tickets", "show", "ticket-0", code=2)
+
+
+def test_reminders_and_news_go_out_by_themselves(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK", "s3cret")
+    monkeypatch.setenv("TAIHANG_NOTIFY_PRIVATE_HOSTS", "localhost")
+    with receivers.http_server() as (port, got):
+        channel = f'channels: {{ops: {{kind: webhook, url: "http://localhost:{port}/", secret: "env:HOOK"}}}}\n'
+        text = POLICY.replace("entries:", channel + "entries:").replace("fixed: wu}", "fixed: wu}, notify: [ops]")
+        rules = policy.loads(text.replace("red: 4h", "red: 1ms").encode(), "p")
+        plant.write(pa.concat_tables([_table(rows=9), _table(rows=9).slice(0, 2)]))
+        assess.assess(f"orders={plant.orders}", rules=plant.book, out=plant.folder / "out")
+        (ident,) = tickets.open_report(plant.at, plant.folder / "out", rules).opened
+        assert tickets.rounds(plant.at.store).sent == 2
+        assert tickets.rounds(plant.at.store).sent == 0
+    told = [json.loads(body) for body in got.bodies]
+    assert {one["topic"] for one in told} == {"ticket.opened", "ticket.reminded"}
+    assert {one["ticket"]["id"] for one in told} == {ident}
+    assert all(
+        webhook.signed(b"s3cret", head["Taihang-Signature"], body, int(time.time()))
+        for head, body in zip(got.headers, got.bodies, strict=True)
+    )
+    assert [e.kind for e in plant.at.history(ident)] == ["opened", "assigned", "reminded"]
