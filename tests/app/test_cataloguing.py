@@ -158,6 +158,23 @@ def test_the_verb(known: catalogue.Catalogue, table: Path, tmp_path: Path) -> No
     assert "deleted version" in _run("lineage", told.version_id, "--down")
 
 
+def test_retention_by_the_verb(known: catalogue.Catalogue, table: Path, tmp_path: Path) -> None:
+    told = cataloguing.assessed(known, _assessed(table, tmp_path / "a"))
+    assert _run("keep") == ""
+    assert "kept 30 days, due after 90" in _run("keep", "--days", "30", "--delete-after", "90", "--kind", "table")
+    with pytest.raises(errors.Conflict, match="must be kept"):
+        _run("delete", told.version_id, "--cause", "retention", "--yes")
+    assert _run("due") == ""
+    _run("keep", "--delete-after", "0", "--kind", "table")
+    assert json.loads(_run("keep", "--json"))[0]["delete_days"] == 0
+    assert told.version_id in _run("due")
+    assert told.version_id in _run("due", "--delete")
+    assert _run("due") == ""
+    assert _run("keep", "--kind", "table", "--remove") == ""
+    with pytest.raises(errors.UserError, match="less than"):
+        _run("keep", "--days", "2", "--delete-after", "1")
+
+
 def test_deleting_asks_first(known: catalogue.Catalogue, table: Path, tmp_path: Path) -> None:
     told = cataloguing.assessed(known, _assessed(table, tmp_path / "a"))
     ran = CliRunner().invoke(catalog.app, ["delete", told.version_id, "--cause", "request"], input="n\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import getpass
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -91,21 +90,22 @@ def assessed(known: catalogue.Catalogue, done: assess.Assessed, *, job_id: str =
     return _recorded(known, done.report, "assess", job_id=job_id, folder=done.page.parent, assertions=told)
 
 
-def traced(
-    known: catalogue.Catalogue,
-    told: words.Told,
-    *,
-    began: datetime.datetime | None = None,
-    end: lines.End | None = None,
-) -> None:
-    """Lineage of a recorded report: its job read the version and wrote the report."""
+def traced(known: catalogue.Catalogue, told: words.Told, report: document.Report, end: lines.End | None = None) -> None:
+    """Lineage of a recorded report: its job read the version and wrote the report.
+
+    `end` is the version with what was measured of it; without one, the rules that the report found broken.
+    """
+    if end is None:
+        broken = {f.rule.id: f.level for f in report.findings if f.verdict == "violated"}
+        failed = [lines.Assertion(rule=rule, success=False, level=level) for rule, level in sorted(broken.items())]
+        end = lines.End(version=told.version_id, assertions=tuple(failed))
     space = names.namespace(known.scope.tenant)
     run = lines.Run(
         id=told.job_id or told.id,
         job=told.kind,
-        began=min(began or told.made, told.made),
+        began=told.made,
         ended=max(told.made, told.recorded),
-        inputs=(end or lines.End(version=told.version_id),),
+        inputs=(end,),
         outputs=(lines.End(namespace=space, name=f"report/{told.id}"),),
     )
     known.lineage.record(run)
@@ -131,11 +131,9 @@ def _recorded(
 ) -> words.Told:
     version = known.register(cleaned(report.asset), columns=columns, source=text.cleaned(source, 4000), job_id=job_id)
     told = known.record(report, version.id, kind=verb, job_id=job_id, folder=str(folder.absolute()))
-    if assertions is None:
-        broken = {f.rule.id: f.level for f in report.findings if f.verdict == "violated"}
-        assertions = [lines.Assertion(rule=rule, success=False, level=level) for rule, level in sorted(broken.items())]
-    end = lines.End(version=version.id, metrics=metrics, assertions=tuple(assertions))
-    traced(known, told, end=end)
+    whole = metrics is not None or assertions is not None
+    end = lines.End(version=version.id, metrics=metrics, assertions=tuple(assertions or ()))
+    traced(known, told, report, end if whole else None)
     return told
 
 

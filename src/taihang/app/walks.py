@@ -164,7 +164,9 @@ def _verify(given: Verify, context: kinds.Context) -> kinds.Result:
         assert book is not None
         source = str(path) if given.table is None else f"{given.table}={path}"
         card = closing.verify(
-            tickets.Desk(desk.store, context.principal), given.ticket, closing.Version((source,), book)
+            tickets.Desk(desk.store, context.principal),
+            given.ticket,
+            closing.Version((source,), book, desk.number(given.version)),
         )
     return kinds.Result(summary={"ticket": card.id, "state": card.state})
 
@@ -222,6 +224,7 @@ class _Desk:
 
     def recorded(self, version: str, kind: str, exit_code: int) -> kinds.Result:
         """Keep the report's files and record it with the version, once for this job."""
+        from taihang.app import cataloguing as memory
         from taihang.report import json as reporting
 
         out, tenant = self._context.folder, self._context.principal.tenant
@@ -250,6 +253,7 @@ class _Desk:
             return told.id
 
         told = self._context.effect("report", work)
+        memory.traced(self._catalogue, self._catalogue.report(told), report)
         if kind != "profile":
             self._ticketed(known)
         return kinds.Result(

@@ -27,6 +27,7 @@ def _t(key: str, **values: object) -> str:
 app = typer.Typer(help=_t("catalog.help"), no_args_is_help=True, rich_markup_mode=None)
 _LARGEST_EVENTS = 64 << 20
 Kind = Literal["table", "video", "model", "rulebook", "contract", "report"]
+Sensitivity = Literal["public", "internal", "sensitive", "important", "core"]
 Asset = Annotated[str, typer.Argument(metavar="ASSET", help=_t("catalog.asset"))]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help=_t("catalog.version"))]
 Tenant = Annotated[str, typer.Option("--tenant", envvar="TAIHANG_TENANT", help=_t("catalog.tenant"))]
@@ -180,6 +181,69 @@ def _release(
     with _opened(tenant, lang) as known:
         made = cataloguing.keeping(known).release(hold, reason=reason)
     _json(_plain(made)) if as_json else _line(_t("catalog.released", id=made.id, target=made.target))
+
+
+@app.command("keep", help=_t("catalog.keep"))
+def _keep(
+    days: Annotated[int, typer.Option("--days", min=0, help=_t("catalog.days"))] = 0,
+    delete_after: Annotated[int | None, typer.Option("--delete-after", min=0, help=_t("catalog.delete_after"))] = None,
+    kind: OfKind = None,
+    sensitivity: Annotated[Sensitivity | None, typer.Option("--sensitivity", help=_t("catalog.sensitivity"))] = None,
+    remove: Annotated[bool, typer.Option("--remove", help=_t("catalog.remove"))] = False,
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import cataloguing
+    from taihang.catalog.retention import words as keeping
+
+    if delete_after is not None and delete_after < days:
+        raise errors.UserError("app.verbs:catalog.days_order")
+    with _opened(tenant, lang) as known:
+        at = cataloguing.keeping(known)
+        rule = keeping.Rule(kind=kind, sensitivity=sensitivity, keep_days=days, delete_days=delete_after)
+        if remove:
+            at.remove_rule(rule.id)
+        elif days or delete_after is not None:
+            at.set_rule(rule)
+        rules = at.rules()
+    if as_json:
+        _json([_plain(r) for r in rules])
+        return
+    for r in rules:
+        due = "–" if r.delete_days is None else r.delete_days
+        _line(_t("catalog.rule", kind=r.kind or "*", sensitivity=r.sensitivity or "*", days=r.keep_days, due=due))
+
+
+@app.command("due", help=_t("catalog.due"))
+def _due(
+    delete: Annotated[bool, typer.Option("--delete", help=_t("catalog.due_delete"))] = False,
+    limit: Limit = 50,
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import cataloguing
+
+    with _opened(tenant, lang) as known:
+        at = cataloguing.keeping(known)
+        found = at.due(limit=limit).items
+        if not delete:
+            told = [_plain(v) for v in found]
+            lines = [
+                _t("catalog.due_line", id=v.id, name=v.asset.name, at=v.recorded.date().isoformat()) for v in found
+            ]
+        else:
+            proofs = [at.delete(v.id, "retention") for v in found]
+            told = [_plain(p) for p in proofs]
+            lines = [
+                f"{p.version_id}: {_t('catalog.proved') if p.proved else _t('catalog.unproved_one')}" for p in proofs
+            ]
+    if as_json:
+        _json(told)
+        return
+    for line in lines:
+        _line(line)
 
 
 @app.command("ingest", help=_t("catalog.ingest"))
