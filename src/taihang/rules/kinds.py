@@ -242,6 +242,19 @@ class ForeignKey(Kind):
         return self.columns
 
 
+class Anonymity(Kind):
+    """At least k rows share any combination of values that is there; rows of a smaller group are bad, NULLs apart."""
+
+    kind: Literal["anonymity"]
+    columns: Names
+    """The columns that together could tell who it is."""
+    k: Annotated[int, pydantic.Field(ge=2, le=1_000_000)]
+    """How many rows must share them."""
+
+    def _columns(self) -> tuple[str, ...]:
+        return self.columns
+
+
 class FunctionalDependency(Kind):
     """Rows equal in some columns are equal in another; all rows of a group that is not are bad, NULLs apart."""
 
@@ -274,7 +287,9 @@ class Freshness(_OneColumn):
     """How old the newest may be."""
 
 
-Function = Literal["sum", "mean", "min", "max", "median", "stddev", "count", "distinct", "null_rate"]
+Function = Literal[
+    "sum", "mean", "min", "max", "median", "stddev", "count", "distinct", "null_rate", "balance", "evenness", "smallest"
+]
 
 
 class Aggregate(_OneColumn, Bounds):
@@ -284,7 +299,8 @@ class Aggregate(_OneColumn, Bounds):
     told = "value_told"
     dimension = "accuracy"
     function: Function
-    """Which total."""
+    """Which total. Of a column of classes: `balance` is the smallest class over the largest, `evenness` the
+    entropy over its greatest possible value, `smallest` the rows of the smallest class."""
 
     def subject(self) -> str:
         return f"{self.function}({self.column})"
@@ -333,6 +349,19 @@ class AggregateEquals(_OneColumn):
         return f"{self.function}({self.column})"
 
 
+class Similar(AggregateEquals):
+    """Values are spread as in another table: half the sum of the differences of their shares is small enough."""
+
+    kind: Literal["similar"]  # type: ignore[assignment]
+    function: Literal["frequencies"] = "frequencies"  # type: ignore[assignment]
+    """Always the shares of the values."""
+    tolerance: Annotated[float, pydantic.Field(ge=0, lt=1)]
+    """How far apart they may be: 0 for equal shares, 1 for no value in common."""
+
+    def subject(self) -> str:
+        return self.column
+
+
 class Reconcile(Kind):
     """Every row is in another table under its key, with equal values. A row with a NULL in its key is not judged."""
 
@@ -351,8 +380,9 @@ class Reconcile(Kind):
 
 RowKind = NotNull | NotBlank | InSet | NotInSet | Range | Length | Regex | Castable | Finite | Semantic | DateOrder
 SetKind = (
-    Unique | ForeignKey | FunctionalDependency | RowCount | Freshness | Aggregate | Change | AggregateEquals | Reconcile
-)
+    Unique | ForeignKey | Anonymity | FunctionalDependency | RowCount | Freshness | Aggregate | Change | AggregateEquals
+    | Similar | Reconcile
+)  # fmt: skip
 Check = Annotated[RowKind | SetKind, pydantic.Field(discriminator="kind")]
 _ADAPTER: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(Check)
 

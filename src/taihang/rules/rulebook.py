@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from taihang.core import errors, i18n, ids
-from taihang.rules import form, marks, predicate, template
+from taihang.rules import form, instances, marks, predicate, template
 from taihang.rules import rule as ruling
 
 SUFFIX = ".rules.yaml"
@@ -58,6 +58,7 @@ class Rulebook:
     rules: tuple[Compiled, ...]
     sha256: str
     origins: tuple[Origin, ...]
+    templates: tuple[str, ...] = ()
 
     def __getitem__(self, rule: str) -> ruling.Rule:
         return self._by_id[rule].rule
@@ -104,6 +105,16 @@ def schema() -> dict[str, Any]:
     rule = made["$defs"]["Rule"]
     rule["required"] = ["id", "table"]
     rule["anyOf"] = [{"required": ["title", "level", "dimension", "where", "message"]}, {"required": ["check"]}]
+    # A rule may be made of a template, which `instances` writes out before the model sees it.
+    rule["properties"]["use"] = {"type": "string", "description": "A template of this book or of one it extends."}
+    rule["properties"]["with"] = {"type": "object", "description": "What fills the ${name} of the template."}
+    rule["required"] = ["id"]
+    rule["anyOf"] = [{"required": ["use"]}, *({"required": ["table", *one["required"]]} for one in rule["anyOf"])]
+    made["properties"]["templates"] = {
+        "type": "array",
+        "items": {"type": "object", "required": ["id"]},
+        "description": "Rules with ${name} in them, for `use` and `with`; `with` of a template gives defaults.",
+    }
     # A book that extends others may name only what it changes of an inherited rule.
     made["$defs"]["RuleChange"] = {**{k: v for k, v in rule.items() if k != "anyOf"}, "required": ["id"]}
     made["properties"]["rules"]["items"] = {"$ref": "#/$defs/RuleChange"}
@@ -161,12 +172,14 @@ def _merged(file: _File, above: tuple[str, ...], chain: list[_File]) -> marks.Ma
         raise errors.UserError("rules:extends.deep", where=file.tree.mark, limit=_LONGEST_CHAIN)
     chain.append(file)
     rules: dict[str, marks.Node] = {}
+    templates: dict[str, marks.Node] = {}
     scope: marks.Mapping | None = None
     extends = file.tree.items.get("extends")
     for entry in extends.items if isinstance(extends, marks.Sequence) else ():
         if isinstance(entry, marks.Scalar):
             base = _merged(_extended(file, entry), (*above, identity), chain)
             rules.update(_rules_by_id(base))
+            templates.update(_rules_by_id(base, "templates"))
             under = base.items.get("scope")
             if isinstance(under, marks.Mapping):
                 scope = under.over(scope) if scope else under
@@ -186,6 +199,11 @@ def _merged(file: _File, above: tuple[str, ...], chain: list[_File]) -> marks.Ma
     items = dict(file.tree.items)
     if rules:
         items["rules"] = marks.Sequence(list(rules.values()), own.mark if own else file.tree.mark)
+    if templates:
+        own_templates = items.get("templates")
+        templates.update(_rules_by_id(file.tree, "templates"))
+        at = own_templates.mark if own_templates else file.tree.mark
+        items["templates"] = marks.Sequence(list(templates.values()), at)
     own_scope = items.get("scope")
     if scope is not None:
         items["scope"] = own_scope.over(scope) if isinstance(own_scope, marks.Mapping) else scope
@@ -210,13 +228,15 @@ def _id(node: marks.Node) -> str | None:
     return named.text if isinstance(named, marks.Scalar) else None
 
 
-def _rules_by_id(tree: marks.Mapping) -> dict[str, marks.Node]:
-    rules = tree.items.get("rules")
+def _rules_by_id(tree: marks.Mapping, key: str = "rules") -> dict[str, marks.Node]:
+    rules = tree.items.get(key)
     nodes = rules.items if isinstance(rules, marks.Sequence) else []
     return {_id(node) or f"\n{id(node)}": node for node in nodes}
 
 
 def _build(tree: marks.Mapping, top: _File, chain: list[_File]) -> Rulebook:
+    templates = instances.names(tree)
+    tree = instances.expanded(tree)
     book = form.book(tree)
     origins = tuple(Origin(Path(f.name).name, ids.digest(f.data)) for f in chain)
     sha256 = origins[0].sha256 if len(origins) == 1 else ids.digest_json([[o.name, o.sha256] for o in origins])
@@ -225,7 +245,7 @@ def _build(tree: marks.Mapping, top: _File, chain: list[_File]) -> Rulebook:
         _compiled(rule, places.under("rules", number)) for number, rule in enumerate(book.rules) if rule.enabled
     )
     _check_references(compiled)
-    return Rulebook(book.id, book.version, book.title, book.scope, compiled, sha256, origins)
+    return Rulebook(book.id, book.version, book.title, book.scope, compiled, sha256, origins, templates)
 
 
 def _compiled(rule: ruling.Rule, places: form.Places) -> Compiled:

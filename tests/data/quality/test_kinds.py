@@ -104,11 +104,8 @@ def test_what_is_fresh_is_measured_at_a_given_moment(tmp_path: Path) -> None:
 
 
 def test_every_kind_has_its_example_here() -> None:
-    told = {c["kind"] for c, *_ in (*ROW_KINDS, *SET_KINDS)} | {
-        "date_order",
-        "freshness",
-        "change",
-    }  # change: test_boards
+    elsewhere = {"date_order", "freshness", "change", "similar", "anonymity"}  # test_boards, test_standards
+    told = {c["kind"] for c, *_ in (*ROW_KINDS, *SET_KINDS)} | elsewhere
     named = {kind.model_fields["kind"].annotation.__args__[0]
              for kind in (*kinds.RowKind.__args__, *kinds.SetKind.__args__)}  # fmt: skip
     assert told == named

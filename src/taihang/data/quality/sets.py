@@ -15,10 +15,17 @@ from taihang.rules import kinds, rulebook
 q = tables.quoted
 _PLAIN = {"sum": "sum", "mean": "avg", "min": "min", "max": "max", "median": "median", "stddev": "stddev_samp"}
 
+_CLASSES = {
+    "smallest": "list_min({n})",
+    "balance": "list_min({n}) / list_max({n})",
+    "evenness": "CASE WHEN len({n}) > 1 THEN entropy({c}){where} / log2(len({n})) ELSE 0.0 END",
+    "frequencies": "CAST(to_json(histogram({c}){where}) AS VARCHAR)",
+}
+
 
 def keys(check: kinds.Kind) -> tuple[str, ...]:
     """The columns without a NULL in which a row is judged."""
-    if isinstance(check, (kinds.Unique, kinds.ForeignKey)):
+    if isinstance(check, (kinds.Unique, kinds.ForeignKey, kinds.Anonymity)):
         return check.columns
     if isinstance(check, kinds.FunctionalDependency):
         return (*check.columns, check.dependent)
@@ -69,6 +76,9 @@ def total(function: str, column: str, only: str | None) -> str:
         return f"(count(*){where} - count({q(column)}){where}) / count(*){where}"
     if function == "distinct":
         return f"count(DISTINCT {q(column)}){where}"
+    if function in _CLASSES:
+        # Of classes there are few: their counts fit into one map.
+        return _CLASSES[function].format(n=f"map_values(histogram({q(column)}){where})", c=q(column), where=where)
     return f"{_PLAIN.get(function, function)}({q(column)}){where}"
 
 
@@ -79,6 +89,10 @@ def query(compiled: rulebook.Compiled, row: str) -> str | None:
     if isinstance(check, kinds.Unique):
         by = ", ".join(q(c) for c in check.columns)
         return f"SELECT row FROM (SELECT {q(row)} AS row, count(*) OVER (PARTITION BY {by}) AS n FROM t) WHERE n > 1"
+    if isinstance(check, kinds.Anonymity):
+        by = ", ".join(q(c) for c in check.columns)
+        inner = f"SELECT {q(row)} AS row, count(*) OVER (PARTITION BY {by}) AS n FROM t WHERE {judged}"
+        return f"SELECT row FROM ({inner}) WHERE n < {check.k}"
     if isinstance(check, kinds.ForeignKey):
         same = " AND ".join(f"t.{q(a)} = u.{q(b)}" for a, b in zip(check.columns, others(check), strict=True))
         inner = f"SELECT * FROM t WHERE {judged}"

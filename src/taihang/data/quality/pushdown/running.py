@@ -73,6 +73,9 @@ def _opened(
     return stack.enter_context(clickhouse.Embedded()), shown, dict(targets)
 
 
+_ABOUT_ROWS = (kinds.Unique, kinds.ForeignKey, kinds.Anonymity, kinds.FunctionalDependency, kinds.Reconcile)
+
+
 class Pushed:
     """Runs a plan on a database."""
 
@@ -91,7 +94,7 @@ class Pushed:
             check = step.check
             if isinstance(check, kinds.Reconcile) and any(self.on.rows(self.writer.repeats(step.compiled, check))):
                 raise local.repeats(step, check)
-            if isinstance(check, (kinds.Unique, kinds.ForeignKey, kinds.FunctionalDependency, kinds.Reconcile)):
+            if isinstance(check, _ABOUT_ROWS):
                 sets[step.compiled.rule.id] = self._positions(name, self.on.rows(self.writer.related(step.compiled)))
         return passes.Found(scanned, sets)
 

@@ -92,7 +92,8 @@ class Statements:
                 return self._foreign_key(compiled, check)
             if isinstance(check, kinds.FunctionalDependency):
                 return self._dependency(compiled, check)
-            assert isinstance(check, kinds.Reconcile)
+            if not isinstance(check, kinds.Reconcile):
+                raise trees.Refused(getattr(check, "kind", "?"))
             return self._reconcile(compiled, check)
         except trees.Refused as error:
             raise refused(self.dialect.name, compiled, str(error)) from None
