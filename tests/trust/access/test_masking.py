@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -129,6 +130,30 @@ def test_who_sees_a_row_in_clear(reader: principal.Principal, clear: bool) -> No
     shown = masker.row(row, {"phone": "phone", "name": "name", "note": "name"})
     assert shown == (row if clear else {"id": 7, "phone": "138******78", "name": "张**", "note": None})
     assert masker.text("call 13812345678") == ("call 13812345678" if clear else "call 138******78")
+
+
+FINDING = {
+    "rule": {"id": "r"},
+    "place": {"table": "people", "keys": {"phone": 13812345678, "id": "11010519491231002X", "row": 7, "on": True}},
+    "message": {"zh": "电话 13812345678 重复", "en": "13812345678 is there twice"},
+    "measured": {"count": 2, "mail": "jane@example.com", "share": 0.5, "none": None},
+    "evidence": [{"sha256": "a13812345678b" + "0" * 51}],
+}
+
+
+def test_a_finding_is_masked_in_what_was_read_from_data_and_its_hashes_stay() -> None:
+    text = json.dumps(FINDING, ensure_ascii=False)
+    shown = json.loads(masking.Masker(guard.Guard(), who("viewer")).finding(text))
+    assert shown["place"]["keys"] == {"phone": "138******78", "id": "110**************X", "row": 7, "on": True}
+    assert shown["message"]["zh"] == "电话 138******78 重复"
+    assert shown["measured"] == {"count": 2, "mail": "j***@example.com", "share": 0.5, "none": None}
+    assert shown["evidence"] == FINDING["evidence"]
+    assert masking.Masker(guard.Guard(), who("steward")).finding(text) == text
+
+
+def test_a_finding_with_nothing_to_mask_is_passed_on_as_it_is() -> None:
+    text = '{"place": {"table": "t", "keys": {"row": 7}},   "message": {}}'
+    assert masking.Masker(guard.Guard(), who("viewer")).finding(text) == text
 
 
 def test_fields_that_are_not_sensitive_are_shown_to_readers() -> None:

@@ -6,6 +6,7 @@ Whether a reader sees it whole is asked of the guard (`field:read`), so a tenant
 from __future__ import annotations
 
 import functools
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ _NUMBERS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("bank_card", re.compile(rf"(?<!{_DIGIT})(?:{_DIGIT}{_GAP}){{15,18}}{_DIGIT}(?!{_DIGIT})")),
     ("phone", re.compile(rf"(?<!{_DIGIT})[1１][3-9３-９](?:{_GAP}{_DIGIT}){{9}}(?!{_DIGIT})")),
 )
+_ANY = (_EMAIL, *(pattern for _, pattern in _NUMBERS))
+_FROM_DATA = {"place", "measured", "message"}
 _PLACE = re.compile(r"^(.{2,7}?(?:省|自治区|特别行政区|市))?(.{2,9}?(?:市|自治州|盟|地区))?")
 
 
@@ -44,6 +47,25 @@ def free(text: str) -> str:
     for kind, pattern in _NUMBERS:
         found = pattern.sub(functools.partial(_masked, kind), found)
     return found
+
+
+def deep(value: Any) -> Any:
+    """A JSON value with every text in it masked as `free` does, and whole numbers that are such numbers too."""
+    if isinstance(value, str):
+        return free(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 10**10:
+        shown = free(str(value))
+        return value if shown == str(value) else shown
+    if isinstance(value, dict):
+        return {free(name): deep(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [deep(part) for part in value]
+    return value
+
+
+def finding(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding's JSON with what was read from data masked: place, measured values, message; no hash is touched."""
+    return {name: deep(part) if name in _FROM_DATA else part for name, part in value.items()}
 
 
 class Masker:
@@ -69,6 +91,12 @@ class Masker:
             name: self.value(kinds[name], value, sensitivity=sensitivity) if name in kinds else value
             for name, value in row.items()
         }
+
+    def finding(self, text: str, sensitivity: str = "sensitive") -> str:
+        """A finding's JSON for this reader; text without anything to mask is passed on as it is, unread."""
+        if self.clear("finding", sensitivity) or not any(pattern.search(text) for pattern in _ANY):
+            return text
+        return json.dumps(finding(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
 
     def text(self, text: str, sensitivity: str = "sensitive") -> str:
         """Free text, such as a finding's message or measured value, for this reader."""

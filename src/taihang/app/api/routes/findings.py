@@ -13,6 +13,7 @@ from taihang.app.api import caller, forms, gate, paging, sight
 from taihang.catalog import finding_list, words
 from taihang.core import errors
 from taihang.core import words as core
+from taihang.trust.access import masking
 
 router = gate.router("findings")
 _PLAIN = (
@@ -89,7 +90,8 @@ def list_findings(
     )  # fmt: skip
     page = who.platform.catalogue(who.who).findings(where, order=order, after=after, limit=limit)
     hidden = sight.hidden(who, "finding:read", (one.asset_id for one in page.items))
-    items = ",".join(_json(one) for one in page.items if one.asset_id not in hidden)
+    masker = masking.Masker(who.platform.guard, who.who)
+    items = ",".join(_json(one, masker) for one in page.items if one.asset_id not in hidden)
     # The findings are JSON in the store already: a page is put together, not read and written again.
     return Response(f'{{"items":[{items}],"next":{json.dumps(page.next)}}}', media_type="application/json")
 
@@ -110,7 +112,7 @@ def get_finding(version_id: forms.Id, id: forms.Id, who: caller.Who) -> Response
     """One finding; its ETag is its revision."""
     found = who.platform.catalogue(who.who).finding(version_id, id)
     sight.version(who, "finding:read", version_id)
-    return _answer(found)
+    return _answer(found, who)
 
 
 @router.post("/versions/{version_id}/findings/{id}/review", response_model=Found)
@@ -126,7 +128,7 @@ def review_finding(
         )
     except errors.Conflict as error:
         raise (gate.refuse_unmet(error) if match else error) from None
-    return _answer(found)
+    return _answer(found, who)
 
 
 @router.get("/versions/{version_id}/findings/{id}/reviews")
@@ -137,12 +139,13 @@ def list_reviews(version_id: forms.Id, id: forms.Id, who: caller.Who) -> forms.L
     return forms.Listed(items=[Said.model_validate(one) for one in found])
 
 
-def _answer(found: words.Found) -> Response:
-    return Response(_json(found), headers={"ETag": gate.etag(found.revision)}, media_type="application/json")
+def _answer(found: words.Found, who: caller.Caller) -> Response:
+    body = _json(found, masking.Masker(who.platform.guard, who.who))
+    return Response(body, headers={"ETag": gate.etag(found.revision)}, media_type="application/json")
 
 
-def _json(found: words.Found) -> str:
+def _json(found: words.Found, masker: masking.Masker) -> str:
     plain: dict[str, Any] = {name: getattr(found, name) for name in _PLAIN}
     plain["recorded"] = found.recorded.isoformat()
     plain["reviewed"] = found.reviewed.isoformat() if found.reviewed else None
-    return f'{json.dumps(plain, ensure_ascii=False)[:-1]},"finding":{found.body}}}'
+    return f'{json.dumps(plain, ensure_ascii=False)[:-1]},"finding":{masker.finding(found.body)}}}'

@@ -14,6 +14,7 @@ from taihang.app import walks
 from taihang.app.api import caller, content, forms, gate, paging, sight
 from taihang.catalog import words
 from taihang.core import errors, scorecard
+from taihang.trust.access import masking
 
 router = gate.router("reports")
 _ANY: dict[int | str, dict[str, Any]] = {
@@ -54,9 +55,12 @@ def get_report(id: forms.Id, who: caller.Who) -> words.Told:
 
 @router.get("/reports/{id}/json")
 def get_report_json(id: forms.Id, who: caller.Who) -> dict[str, Any]:
-    """The whole report, as its published schema says."""
+    """The whole report, as its published schema says; values that the caller may not read are masked."""
     _seen(who, id)
-    return _whole(who, id)
+    value = _whole(who, id)
+    if not masking.Masker(who.platform.guard, who.who).clear("finding"):
+        value["findings"] = [masking.finding(one) for one in value["findings"]]
+    return value
 
 
 @router.get("/reports/{id}/scorecard")
