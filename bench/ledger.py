@@ -2,9 +2,14 @@
 
 Both get the same entries in the same batches, on the same disk, in turns, and answer only when the batch is
 durable (SQLite with synchronous=FULL, once in its default journal and once in WAL). The ledger's time holds all
-it does: canonical JSON, hashes, journal, and publishing tiles and checkpoint. SQLite gets ready bytes.
+it does up to the signed checkpoint: canonical JSON, hashes, journal, tiles; `settled` adds the syncs of the tiles
+that go on behind it, up to the closed log. `bytes` gets entries that are JSON already, as SQLite does (and as the
+outbox gives them). A ratio is that of two neighbours in time; the median of all rounds is told.
 
-    python bench/ledger.py [--folder DIR] [--entries 1000000] [--rounds 5]
+Folders stay until the end: ext4 looks at every recently deleted file again before it makes a new one, which would
+charge each round for the tidying of the one before.
+
+    python bench/ledger.py [--folder DIR] [--entries 1000000] [--rounds 5] [--json FILE]
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import random
 import sqlite3
 import statistics
@@ -65,30 +71,55 @@ def into_ledger(folder: Path, batches: list[list[Entry]]) -> float:
     return took
 
 
-def timed(way: Callable[[Path, list[list[Entry]]], float], root: Path, batches: list[list[Entry]]) -> float:
-    with tempfile.TemporaryDirectory(dir=root) as folder:
-        return way(Path(folder), batches)
+def into_settled(folder: Path, batches: list[list[Entry]]) -> float:
+    ledger = Ledger(folder, SIGNER)
+    start = time.perf_counter()
+    for batch in batches:
+        ledger.append(batch)
+    ledger.close()
+    return time.perf_counter() - start
 
 
-def appends(root: Path, rounds: int) -> None:
-    ways: dict[str, Callable[[Path, list[list[Entry]]], float]] = {
-        "ledger": into_ledger,
-        "sqlite": lambda folder, batches: into_sqlite("DELETE", folder, batches),
-        "sqlite wal": lambda folder, batches: into_sqlite("WAL", folder, batches),
-    }
+def bytes_into_ledger(folder: Path, batches: list[list[Entry]]) -> float:
+    ready = [[e.encoded() for e in batch] for batch in batches]
+    ledger = Ledger(folder, SIGNER)
+    start = time.perf_counter()
+    for batch in ready:
+        ledger.append_encoded(batch)
+    ledger.checkpoint()
+    took = time.perf_counter() - start
+    ledger.close()
+    return took
+
+
+WAYS: dict[str, Callable[[Path, list[list[Entry]]], float]] = {
+    "sqlite": lambda folder, batches: into_sqlite("DELETE", folder, batches),
+    "ledger": into_ledger,
+    "sqlite wal": lambda folder, batches: into_sqlite("WAL", folder, batches),
+    "settled": into_settled,
+    "bytes": bytes_into_ledger,
+}
+
+
+def appends(root: Path, rounds: int) -> dict[str, dict[str, float]]:
+    told: dict[str, dict[str, float]] = {}
     for size, count in BATCHES.items():
         made = [[entry(i) for i in range(n, n + size)] for n in range(0, count, size)]
-        took: dict[str, list[float]] = {name: [] for name in ways}
+        took: dict[str, list[float]] = {name: [] for name in WAYS}
         for _ in range(rounds):
-            for name, way in ways.items():
-                took[name].append(timed(way, root, made))
-        middle = {name: statistics.median(times) for name, times in took.items()}
-        rates = ", ".join(f"{name} {count / time_:,.0f}/s" for name, time_ in middle.items())
-        ratios = [middle[name] / middle["ledger"] for name in ("sqlite", "sqlite wal")]
-        print(f"batches of {size}: {rates}; ledger/sqlite {ratios[0]:.2f}, ledger/sqlite wal {ratios[1]:.2f}")
+            for name, way in WAYS.items():
+                took[name].append(way(Path(tempfile.mkdtemp(dir=root)), made))
+        found = {f"{name} /s": round(count / statistics.median(times)) for name, times in took.items()}
+        for name in ("ledger", "settled", "bytes"):
+            for other in ("sqlite", "sqlite wal"):
+                ratios = [b / a for a, b in zip(took[name], took[other], strict=True)]
+                found[f"{name} to {other}"] = round(statistics.median(ratios), 2)
+        told[f"batches of {size}"] = found
+        print(f"batches of {size}:", json.dumps(found))
+    return told
 
 
-def proofs(root: Path, count: int) -> None:
+def proofs(root: Path, count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=root) as name:
         folder = Path(name)
         start = time.perf_counter()
@@ -98,7 +129,8 @@ def proofs(root: Path, count: int) -> None:
         print(f"{count:,} entries appended in batches of 1000 in {time.perf_counter() - start:.1f} s")
         start = time.perf_counter()
         ledger = Ledger(folder / "log", SIGNER)
-        print(f"opened in {(time.perf_counter() - start) * 1e3:.1f} ms")
+        opened = time.perf_counter() - start
+        print(f"opened in {opened * 1e3:.1f} ms")
         times, checks, chance = [], [], random.Random(7)
         for _ in range(1000):
             index = chance.randrange(count)
@@ -119,6 +151,13 @@ def proofs(root: Path, count: int) -> None:
         verify.log(files, POLICY)
         took = time.perf_counter() - start
         print(f"export of {size / 1e6:.0f} MB verified at {count / took:,.0f} entries/s")
+        return {
+            "entries": count,
+            "opened ms": round(opened * 1e3, 1),
+            "check ms": round(statistics.median(checks) * 1e3, 2),
+            "verified /s": round(count / took),
+            **{f"proof {k} ms": round(v * 1e3, 2) for k, v in tell.items()},
+        }
 
 
 def main() -> None:
@@ -126,9 +165,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
     words = parser.parse_args()
-    appends(words.folder, words.rounds)
-    proofs(words.folder, words.entries)
+    with tempfile.TemporaryDirectory(dir=words.folder) as root:
+        before = os.getloadavg()[0]
+        told = {"appends": appends(Path(root), words.rounds), "proofs": proofs(Path(root), words.entries)}
+        told["machine"] = {"cores": os.cpu_count(), "load before": before, "load after": os.getloadavg()[0]}
+    if words.json:
+        words.json.write_text(json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

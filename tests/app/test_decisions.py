@@ -134,3 +134,22 @@ def test_a_bad_list_of_witnesses_is_said(
     (tmp_path / "none").write_text(text)
     with pytest.raises(errors.UserError):
         decisions.Decisions(held, tmp_path / "home")
+
+
+def test_of_many_that_start_at_once_one_makes_the_key(held: opening.Store, tmp_path: Path) -> None:
+    found: list[str] = []
+    start = threading.Barrier(8)
+
+    def work() -> None:
+        start.wait()
+        found.append(decisions.Decisions(held, tmp_path / "home").key)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+    assert keys.Verifier.parse((tmp_path / "home" / "keys" / "ledger.pub").read_text()).vkey == found[0]
+    assert {p.name for p in (tmp_path / "home" / "keys").iterdir()} == {"ledger.key", "ledger.pub"}

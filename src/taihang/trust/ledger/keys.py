@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 import struct
+import tempfile
 import time
 from pathlib import Path
 
@@ -129,14 +130,19 @@ class Signer:
         text += note.encode(_MARKS[self.kind][0] + self._secret)
         with disk.spoken(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)  # readable by its owner alone
             try:
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(handle, "w", encoding="ascii") as out:
+                    out.write(text + "\n")
+                    out.flush()
+                    os.fsync(out.fileno())
+                # A link appears whole, and never over a key that is there.
+                os.link(temporary, path)
             except FileExistsError:
                 raise errors.UserError("trust:ledger.key_exists", path=path) from None
-            with os.fdopen(handle, "w", encoding="ascii") as out:
-                out.write(text + "\n")
-                out.flush()
-                os.fsync(out.fileno())
+            finally:
+                Path(temporary).unlink()
+        disk.sync(path.parent)
 
     @property
     def verifier(self) -> Verifier:
