@@ -168,6 +168,12 @@ def test_a_cursor_is_good_for_its_query_only(mine: catalogue.Catalogue) -> None:
         mine.search("cs", after=after)
 
 
+def test_a_time_needs_its_zone(mine: catalogue.Catalogue) -> None:
+    for name in ("since", "until"):
+        with pytest.raises(errors.UserError, match="zone"):
+            mine.findings(words.Filter(**{name: datetime.datetime(2026, 1, 1)}))
+
+
 @pytest.mark.parametrize("limit", [0, -1, 501, True])
 def test_a_page_has_a_length(mine: catalogue.Catalogue, limit: int) -> None:
     with pytest.raises(errors.UserError, match="500"):

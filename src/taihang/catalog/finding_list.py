@@ -91,6 +91,8 @@ def conditions(scope: scoping.Scope, where: words.Filter) -> list[sa.ColumnEleme
     for field, value in where.parts().items():
         if isinstance(value, str):
             text.checked(field, value, 500)
+    if any(moment is not None and moment.tzinfo is None for moment in (where.since, where.until)):
+        raise errors.UserError("catalog:zone")
     made: list[sa.ColumnElement[bool]] = []
     equal = {
         _AT.rule: where.rule, _AT.rulebook: where.rulebook, _AT.dimension: where.dimension,

@@ -68,8 +68,11 @@ def record(
     if made.report.asset.sha256 != version.asset.sha256:
         raise errors.UserError("catalog:other_asset", id=version_id)
     report_id = ids.content_id("report", [version_id, kind, job_id or made.sha256])
-    mark = conn.execute(scope.select(tables.versions, tables.versions.c.mark).where(tables.versions.c.id == version_id))
-    marked = mark.scalar_one()
+    # Held until the end: a deletion waits, or has left nothing to record on.
+    held = scope.select(tables.versions, tables.versions.c.mark).where(tables.versions.c.id == version_id)
+    marked = conn.execute(held.with_for_update(read=True)).scalar_one_or_none()
+    if marked is None:
+        raise errors.NotFound("catalog:no_version", id=version_id)
     row = {
         "id": report_id, "version_id": version_id, "asset_id": version.asset_id, "kind": kind, "job_id": job_id,
         "sha256": made.sha256, "folder": folder, "made": made.report.created, "recorded": now,

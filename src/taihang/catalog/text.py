@@ -35,7 +35,10 @@ def cleaned(value: str, most: int) -> str:
 
 
 def folded(*parts: str) -> str:
-    """What is searched: compatibility forms unified (full-width digits are digits), case gone, blanks single."""
+    """What is searched: compatibility forms unified (full-width digits are digits), case gone, blanks single.
+
+    At most 4,000 characters; what is behind them is not found.
+    """
     joined = unicodedata.normalize("NFKC", "\n".join(parts)).casefold()
     return "\n".join(re.sub(r"\s+", " ", line).strip() for line in joined.split("\n"))[:_LONGEST_SEARCHED]
 
