@@ -2,8 +2,8 @@
 
 Both read a page of 50 of the same rows, through the same index, in turns: the bare one is the statement that
 somebody would write by hand, executed and fetched as rows, without cursor, filter or words around them. A ratio is
-of the medians. `deep` is the page behind 4,000 findings, in both by the same condition on the index. `offset` is the bare query with OFFSET in place of the cursor, on the last page. Where PostgreSQL
-is given, its statistics are fresh (ANALYZE).
+of the medians. `deep` is the page behind 4,000 findings, in both by the same condition on the index. `offset` is
+the bare query with OFFSET in place of the cursor, on the last page. Statistics are fresh (ANALYZE).
 
     python bench/catalog.py [--store URL] [--findings 100000] [--rounds 200] [--json FILE]
 """
