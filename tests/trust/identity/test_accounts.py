@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from taihang.core import errors, principal
-from taihang.trust.identity import first, passwords, refusal, tables, tidy
+from taihang.trust.identity import first, names, passwords, refusal, tables, tidy
 from tests.trust.identity import worlds
 from tests.trust.identity.worlds import OTHER, PASSWORD, World
 
@@ -135,6 +138,21 @@ def test_who_fails_waits_longer_each_time(world: World, login: str) -> None:
         with pytest.raises(refusal.NotSignedIn):
             world.accounts.sign_in(login, "wrong")
         world.accounts.sign_in(login, PASSWORD)
+
+
+def test_a_right_password_for_a_wrong_tenant_locks_nobody(world: World) -> None:
+    world.admin()
+    for _ in range(8):
+        with pytest.raises(refusal.NotSignedIn, match="does not belong"):
+            world.accounts.sign_in("boss", PASSWORD, tenant="elsewhere")
+    world.accounts.sign_in("boss", PASSWORD)
+
+
+@given(st.text(max_size=120))
+def test_a_login_has_one_spelling(text: str) -> None:
+    with contextlib.suppress(errors.UserError):
+        spelled = names.login(text)
+        assert names.login(spelled) == spelled == names.folded(text)
 
 
 def test_an_address_that_tries_many_logins_waits(world: World) -> None:

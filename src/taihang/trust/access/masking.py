@@ -27,7 +27,8 @@ _NUMBERS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("bank_card", re.compile(rf"(?<!{_DIGIT})(?:{_DIGIT}{_GAP}){{15,18}}{_DIGIT}(?!{_DIGIT})")),
     ("phone", re.compile(rf"(?<!{_DIGIT})[1１][3-9３-９](?:{_GAP}{_DIGIT}){{9}}(?!{_DIGIT})")),
 )
-_ANY = (_EMAIL, *(pattern for _, pattern in _NUMBERS))
+# What every number to be masked has, and hardly any other text.
+_LONG = re.compile(rf"{_DIGIT}(?:{_GAP}{_DIGIT}){{9}}")
 _FROM_DATA = {"place", "measured", "message"}
 _PLACE = re.compile(r"^(.{2,7}?(?:省|自治区|特别行政区|市))?(.{2,9}?(?:市|自治州|盟|地区))?")
 
@@ -43,7 +44,11 @@ def free(text: str) -> str:
 
     Names and addresses are not recognised in free text: mark the field instead.
     """
-    found = _EMAIL.sub(lambda match: mask("email", match[0]), text)
+    found = text
+    if "@" in text or "＠" in text:
+        found = _EMAIL.sub(lambda match: mask("email", match[0]), found)
+    if _LONG.search(found) is None:
+        return found
     for kind, pattern in _NUMBERS:
         found = pattern.sub(functools.partial(_masked, kind), found)
     return found
@@ -66,6 +71,14 @@ def deep(value: Any) -> Any:
 def finding(value: Mapping[str, Any]) -> dict[str, Any]:
     """A finding's JSON with what was read from data masked: place, measured values, message; no hash is touched."""
     return {name: deep(part) if name in _FROM_DATA else part for name, part in value.items()}
+
+
+@functools.lru_cache(maxsize=4096)
+def _masked_finding(text: str) -> str:
+    """Pages of findings are read again and again, and a finding never changes."""
+    value = json.loads(text)
+    shown = finding(value)
+    return text if shown == value else json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
 
 
 class Masker:
@@ -93,10 +106,8 @@ class Masker:
         }
 
     def finding(self, text: str, sensitivity: str = "sensitive") -> str:
-        """A finding's JSON for this reader; text without anything to mask is passed on as it is, unread."""
-        if self.clear("finding", sensitivity) or not any(pattern.search(text) for pattern in _ANY):
-            return text
-        return json.dumps(finding(json.loads(text)), ensure_ascii=False, separators=(",", ":"))
+        """A finding's JSON for this reader; when there is nothing to mask, the very same text."""
+        return text if self.clear("finding", sensitivity) else _masked_finding(text)
 
     def text(self, text: str, sensitivity: str = "sensitive") -> str:
         """Free text, such as a finding's message or measured value, for this reader."""

@@ -77,7 +77,8 @@ class Accounts:
         """
         found, account_id = self._tried(names.folded(login), password, address)
         with self._store.begin() as conn:
-            attempts.forgive(conn, found)
+            attempts.forgive(conn, found)  # the password was right, whatever comes of the tenant
+        with self._store.begin() as conn:
             places = [name for name, _ in standing.tenants(conn, account_id)]
             where = tenant if tenant is not None else next(iter(places), None)
             if where is None or where not in places:
