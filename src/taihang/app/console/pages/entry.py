@@ -69,12 +69,12 @@ async def sign_in(looking: visit.Visit) -> None:
     ui.run_javascript(f"document.getElementById('form').addEventListener('submit', {script})")
 
 
-@registry.plain("/welcome", key="entry.welcome")
+@registry.plain("/welcome", key="welcome")
 async def welcome(looking: visit.Visit) -> None:
     """What a one-time link offers: choose a password, and come in."""
     with ui.element("main").classes("th-door"), frame.card():
         _brand(looking)
-        ui.label(looking.t("entry.welcome.note")).classes("th-note")
+        ui.label(looking.t("welcome.note")).classes("th-note")
         ui.html(
             f"""<form id="form" class="th-form">
             <label>{looking.t("entry.login")}<input name="login" autocomplete="username" required maxlength="200"></label>

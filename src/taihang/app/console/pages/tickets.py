@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from typing import Any
 
 from nicegui import ui
@@ -152,7 +153,7 @@ class _One:
         with ui.row().classes("gap-2"):
             for to in following:
                 label = t("tickets.take" if to == "assigned" else f"tickets.do.{to}")
-                ui.button(label, on_click=frame.acting(looking, lambda to=to: self._move(to))).props(
+                ui.button(label, on_click=frame.acting(looking, functools.partial(self._move, to))).props(
                     "unelevated no-caps"
                 )
             ui.button(t("tickets.comment"), on_click=frame.acting(looking, self._comment)).props("outline no-caps")

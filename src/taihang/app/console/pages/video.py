@@ -272,7 +272,7 @@ class _Page:
 
         async def opened() -> None:
             books = (await looking.api.get(_BOOKS_PAGE))["items"]
-            names = {one["name"]: one["name"] for one in books if one.get("name")}
+            names = {one["id"]: f"{one['title']} ({one['id']})" for one in books}
             rules.set_options(
                 names, value=next(iter(n for n in names if n == "mine-inspection"), next(iter(names), None))
             )

@@ -1,0 +1,85 @@
+"""Audit: the ledger's decisions, and whether a report or a decision really stands in it."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from nicegui import ui
+
+from taihang.app import ledger
+from taihang.app.console import frame, moments, registry, visit
+from taihang.app.console.pages import quality
+from taihang.trust.ledger import verify
+
+
+@registry.page("/audit", key="audit", icon="verified_user", order=70, action="ledger:read")
+async def audit(looking: visit.Visit) -> None:
+    """The newest decisions first; every one can be verified here, and offline by anybody who has the key."""
+    t = looking.t
+    key = (await looking.api.ask("GET", "ledger/key")).text.strip()
+    frame.heading(looking, t("audit.title"), t("audit.note"))
+    with frame.card(t("audit.key")):
+        ui.label(key).classes("th-mono")
+        ui.label(t("audit.offline")).classes("th-note")
+    with frame.card(t("audit.reports")):
+        reports = (await looking.api.get("reports", limit=10))["items"]
+        if not reports:
+            ui.label(t("audit.no_reports")).classes("th-note")
+        for one in reports:
+            with ui.row().classes("items-center gap-3 w-full"):
+                ui.label(t(f"jobs.kind.{one['kind']}"))
+                ui.label(one["sha256"][:16]).classes("th-mono")
+                ui.label(moments.at(one["recorded"])).classes("th-note")
+                ui.space()
+                _button(looking, f"reports/{one['id']}/proof", key)
+                ui.link(t("audit.proof"), f"/api/v1/reports/{one['id']}/proof")
+    with frame.card(t("audit.decisions")):
+        subject = ui.input(t("audit.subject"), value=looking.query.get("subject", "")).props(
+            "outlined dense clearable debounce=400"
+        )
+        body = ui.column().classes("w-full gap-0")
+
+    async def show(after: str | None = None) -> None:
+        page = await looking.api.get("ledger/decisions", subject=subject.value, after=after, limit=50)
+        body.clear()
+        with body:
+            if not page["items"]:
+                frame.empty("verified_user", t("audit.none"))
+                return
+            heads = [t(f"audit.{name}") for name in ("position", "at", "kind", "subject", "check")]
+            quality.table(looking, heads, [functools.partial(_row, looking, one, key) for one in page["items"]])
+            if page["next"]:
+                ui.button(t("later"), on_click=frame.acting(looking, lambda: show(page["next"]))).props(
+                    "flat no-caps"
+                ).classes("self-end")
+
+    async def changed() -> None:
+        looking.state(subject=subject.value)
+        await show()
+
+    subject.on_value_change(frame.acting(looking, changed))
+    await show()
+
+
+def _row(looking: visit.Visit, one: dict[str, Any], key: str) -> None:
+    place = looking.t("audit.waiting") if one["position"] is None else str(one["position"])
+    for value in (place, moments.at(one["at"]), one["kind"], one["subject"]):
+        with ui.element("td"):
+            ui.label(value)
+    with ui.element("td"):
+        _button(looking, f"ledger/decisions/{one['id']}/proof", key)
+
+
+def _button(looking: visit.Visit, path: str, key: str) -> None:
+    t = looking.t
+    told = ui.label("").props('role="status"')
+
+    async def check() -> None:
+        text = (await looking.api.ask("GET", path)).text
+        # The same check that anybody makes offline: the proof and the key, and nothing of this server.
+        verify.bundle(text, ledger.policy(key))
+        told.set_text(t("audit.holds"))
+        told.classes(replace="th-state th-state-done")
+
+    ui.button(t("audit.verify"), on_click=frame.acting(looking, check)).props("flat dense no-caps")
