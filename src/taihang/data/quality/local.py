@@ -43,21 +43,22 @@ class Local:
             try:
                 scanned = passes.scanned(self.engine, self.targets[name], self.plan, sqls)
             except tables.QueryError as error:
-                raise self._culprit(name, error) from None
+                raise self.culprit(name, error) from None
             for stack in stacks:
                 first = self.book.compiled(stack.rules[0])
                 rows = passes.unique(self.engine, self.targets[name], first, stack.pile, stack.exact)
                 found.update(dict.fromkeys(stack.rules, rows))
         for step in (s for s in self.plan.steps if s.compiled.rule.table == name):
             if isinstance(step.check, (kinds.ForeignKey, kinds.Anonymity, kinds.FunctionalDependency, kinds.Reconcile)):
-                found[step.compiled.rule.id] = self._related(step, step.check)
+                found[step.compiled.rule.id] = self.related(step, step.check)
         return passes.Found(scanned, found)
 
     def totals(self) -> list[Any]:
         """All totals."""
         return passes.totals(self.engine, self.targets, self.plan.totals)
 
-    def _related(self, step: planning.Step, check: kinds.Kind) -> passes.Rows:
+    def related(self, step: planning.Step, check: kinds.Kind) -> passes.Rows:
+        """Bad rows of a rule that needs a join."""
         if isinstance(check, kinds.Reconcile) and passes.repeats(self.engine, self.targets[check.other], check):
             raise repeats(step, check)
         try:
@@ -83,7 +84,7 @@ class Local:
             for stack in found.values():
                 stack.pile.close()
 
-    def _culprit(self, name: str, error: tables.QueryError) -> errors.TaihangError:
+    def culprit(self, name: str, error: tables.QueryError) -> errors.TaihangError:
         """The rule whose condition fails on a row."""
         on = self.targets[name]
         for step in (s for s in self.plan.steps if s.compiled.rule.table == name):

@@ -104,7 +104,7 @@ def unique(
     assert isinstance(check, kinds.Unique)
     sql = sets.query(compiled, on.row_column)
     with on.shown(engine, "t", check.columns, only=rows):
-        return _positions(engine, str(sql))
+        return positions(engine, str(sql))
 
 
 def related(engine: tables.Engine, targets: Mapping[str, target.Target], compiled: rulebook.Compiled) -> Rows:
@@ -115,7 +115,7 @@ def related(engine: tables.Engine, targets: Mapping[str, target.Target], compile
     other = targets[getattr(check, "other", on.name)]
     sql = sets.query(compiled, on.row_column)
     with on.shown(engine, "t", used), other.shown(engine, "u", sets.others(check) or used):
-        return _positions(engine, str(sql))
+        return positions(engine, str(sql))
 
 
 def repeats(engine: tables.Engine, other: target.Target, check: kinds.Reconcile) -> bool:
@@ -138,7 +138,8 @@ def totals(engine: tables.Engine, targets: Mapping[str, target.Target], wanted: 
     return found
 
 
-def _positions(engine: tables.Engine, sql: str) -> Rows:
+def positions(engine: tables.Engine, sql: str) -> Rows:
+    """The positions that a query gives, ascending, each once."""
     parts = [batch.column(0).to_numpy() for batch in engine.batches(sql)]
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -67,6 +68,18 @@ class Folder(source.Source):
         """SHA-256 over the files' names and hashes, and their size in all."""
         found = [(file.part, *paths.digest(file.path)) for file in self._files]
         return ids.digest_json([[part, sha256] for part, sha256, _ in found]), sum(size for _, _, size in found)
+
+    def parts(self) -> list[tuple[str, Path, int | None]]:
+        """Each file: its name below the folder, its path, and how many rows it says it has."""
+        return [(file.part, file.path, file.rows) for file in self._files]
+
+    def only(self, parts: Collection[str]) -> Folder:
+        """The same table, of some of its files alone."""
+        made = copy.copy(self)
+        made._files = [file for file in self._files if file.part in parts]
+        counts = [file.rows for file in made._files]
+        made.rows = None if None in counts else sum(c or 0 for c in counts)
+        return made
 
     def starts(self) -> list[tuple[Path, int]] | None:
         """Each file and the position of its first row; None when a file does not say how many it has."""

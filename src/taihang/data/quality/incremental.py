@@ -1,0 +1,258 @@
+"""Incremental: only new and changed files are read; what the others gave is kept, and merged to the same answer.
+
+Kept for each file, in a state folder: counts and bad rows of each row condition, and parts of totals. For
+uniqueness, an exact index of keys. A foreign key or a reconciliation keeps its bad rows and is run for new
+files against the other table, or anew when that one changed. Dependencies, medians, deviations and distinct
+counts keep nothing and are run anew. The state is written file by file, so a run that was killed goes on
+where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from taihang.core import errors, ids
+from taihang.data.quality import assessment, keeping, local, parted, passes, planning, sets, target
+from taihang.data.quality import keys as indexing
+from taihang.engines import tables
+from taihang.rules import kinds, rulebook
+
+_FORM = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Reused:
+    """Files of a table that were read now, and those of which what was kept was used again."""
+
+    read: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def assess(
+    book: rulebook.Rulebook,
+    targets: Mapping[str, target.Target],
+    *,
+    state: Path,
+    as_of: datetime.datetime | None = None,
+    limits: tables.Settings | None = None,
+) -> tuple[assessment.Assessment, Mapping[str, Reused]]:
+    """Judge a book as `assessment.assess` does, reading only files that are new or changed since the last time.
+
+    A file is taken for unchanged while its size and time of change are. `state` is a folder of this
+    book's and these tables' own; another book, schema or version of the engine starts anew. Raises as
+    `assessment.assess` does, and errors.Failure when the state cannot be written.
+    """
+    with assessment.planned(book, targets, limits) as (engine, plan, folder), _locked(state):
+        runner = Incremental(book, targets, engine, plan, folder, state)
+        return assessment.judged(book, targets, plan, runner, as_of), runner.reused
+
+
+class Incremental:
+    """Runs a plan over what changed."""
+
+    def __init__(  # noqa: PLR0917 - what a run needs
+        self,
+        book: rulebook.Rulebook,
+        targets: Mapping[str, target.Target],
+        engine: tables.Engine,
+        plan: planning.Plan,
+        folder: Path,
+        state: Path,
+    ) -> None:
+        self.book, self.targets, self.engine, self.plan, self.folder = book, targets, engine, plan, folder
+        self.whole = local.Local(book, targets, engine, plan, folder)
+        schemas = {name: str(on.source.schema) for name, on in sorted(targets.items())}
+        mark = ids.digest_json([_FORM, book.sha256, duckdb.__version__, schemas, [t.sql for t in plan.totals]])
+        self.kept = keeping.State(state, mark)
+        self.parts = {name: parted.parts(on) for name, on in targets.items()}
+        self.changed: dict[str, bool] = {}
+        self.reused: dict[str, Reused] = {}
+        self.news: dict[str, list[keeping.Part]] = {}
+        for name in targets:
+            self._look(name)
+
+    def table(self, name: str) -> passes.Found:
+        """Read new files, then merge."""
+        on, uniques = self.targets[name], self._uniques(name)
+        gone = self.kept.gone(name)
+        indexes = {sql: indexing.Index(self.kept.folder, f"keys-{ids.digest_json([name, sql])[:16]}",
+                                       self.kept.runs(name, sql)) for sql in uniques}  # fmt: skip
+        # Keys of files that are gone stay until the answer is without them.
+        alive = {p.id for p in self.kept.alive(name)} | gone
+        touched = {sql: [index.of_parts(gone)] for sql, index in indexes.items()}
+        for part in self.news[name]:
+            found = self._read(name, on, part, uniques)
+            for sql, (keys, places) in found.items():
+                indexes[sql].add(keys, places, alive)
+                self.kept.set_runs(name, sql, indexes[sql].names)
+            # Written down part by part: whoever is killed here goes on with the next one.
+            self.kept.done(name, part)
+        for sql, index in indexes.items():
+            fresh = {p.id for p in self.kept.alive(name) if p.fresh}
+            touched[sql].append(index.of_parts(fresh))
+        scanned = self._merged(name)
+        rows: dict[str, passes.Rows] = {}
+        for sql, rules in uniques.items():
+            bad = self._unique(name, sql, rules[0], indexes[sql], np.unique(np.concatenate(touched[sql])))
+            rows.update(dict.fromkeys(rules, bad))
+        rows.update(self._related(name))
+        self.kept.settle(name)
+        return passes.Found(scanned, rows)
+
+    def totals(self) -> list[Any]:
+        """Totals merged of their parts; those that cannot be are run anew."""
+        found: list[Any] = [None] * len(self.plan.totals)
+        anew = []
+        for number, one in enumerate(self.plan.totals):
+            if one.function not in parted.MERGED or one.table not in self.changed:
+                anew.append(number)
+                continue
+            own = [self.kept.total(one.table, part, number) for part in self.kept.alive(one.table)]
+            found[number] = parted.merged(one.function, own)
+        values = passes.totals(self.engine, self.targets, [self.plan.totals[n] for n in anew])
+        for number, value in zip(anew, values, strict=True):
+            found[number] = value
+        return found
+
+    def _look(self, name: str) -> None:
+        """What of a table is new, and what is gone."""
+        fresh = self.kept.look(name, self.parts[name])
+        self.news[name] = fresh
+        gone = bool(self.kept.gone(name))
+        self.changed[name] = bool(fresh) or gone
+        known = {p.name for p in fresh}
+        kept = tuple(p.name for p in self.kept.alive(name) if p.name not in known)
+        self.reused[name] = Reused(tuple(p.name for p in fresh), kept)
+
+    def _uniques(self, name: str) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for step in self.plan.steps:
+            if step.compiled.rule.table == name and isinstance(step.check, kinds.Unique):
+                key, _ = sets.key(step.check.columns, self.targets[name].source.schema)
+                sql = f"CASE WHEN {sets.judges(step.compiled, step.check.columns)} THEN {key} END"
+                found.setdefault(sql, []).append(step.compiled.rule.id)
+        return found
+
+    def _read(
+        self, name: str, on: target.Target, part: keeping.Part, uniques: Mapping[str, Sequence[str]]
+    ) -> dict[str, tuple[indexing.Keys, indexing.Places]]:
+        one = parted.only(on, part.name)
+        stacks = {sql: (sql, parted.Heap()) for sql in uniques}
+        try:
+            scanned = passes.scanned(self.engine, one, self.plan, stacks)  # type: ignore[arg-type]
+        except tables.QueryError as error:
+            raise self.whole.culprit(name, error) from None
+        numbers = [n for n, t in enumerate(self.plan.totals) if t.table == name and t.function in parted.MERGED]
+        values = parted.values(self.engine, one, [self.plan.totals[n] for n in numbers])
+        self.kept.put(name, part, scanned, dict(zip(numbers, values, strict=True)))
+        return {sql: (heap.keys(), indexing.places(part.id, heap.rows())) for sql, (_, heap) in stacks.items()}
+
+    def _merged(self, name: str) -> passes.Scanned:
+        tests = self.plan.tests.get(name, [])
+        found = passes.Scanned(0, {}, [0] * len(tests), [0] * len(tests), {})
+        gathered: dict[int, list[passes.Rows]] = {}
+        for part in self.kept.alive(name):
+            one = self.kept.scanned(name, part)
+            for n in range(len(tests)):
+                found.true[n] += one.true[n]
+                found.unknown[n] += one.unknown[n]
+            for n, count in one.through.items():
+                found.through[n] = found.through.get(n, 0) + count
+            for n, rows in one.rows.items():
+                gathered.setdefault(n, []).append(rows + found.total)
+            found.total += one.total
+        found.rows = {n: np.concatenate(parts) for n, parts in gathered.items()}
+        for step in (s for s in self.plan.steps if s.compiled.rule.table == name and s.check is None):
+            found.rows.setdefault(step.test, np.zeros(0, np.int64))
+        return found
+
+    def _positions(self, name: str, places: indexing.Places) -> passes.Rows:
+        starts = self.kept.starts(name)
+        offsets = np.array([starts[p] for p in indexing.part_of(places).tolist()], np.int64)
+        return np.sort(offsets + indexing.row_of(places)) if len(places) else np.zeros(0, np.int64)
+
+    def _unique(self, name: str, sql: str, rule: str, index: indexing.Index, touched: indexing.Keys) -> passes.Rows:
+        """Rows whose key repeats: looked up anew for the keys that were added or taken away."""
+        alive = {p.id for p in self.kept.alive(name)}
+        keys, places = self.kept.repeats(name, sql)
+        kept = ~np.isin(keys, touched) & np.isin(indexing.part_of(places), list(alive))
+        found_keys, found_places = indexing.repeated(*index.with_keys(touched, alive))
+        check = self.book.compiled(rule).rule.check
+        assert isinstance(check, kinds.Unique)
+        if len(found_places) and not sets.key(check.columns, self.targets[name].source.schema)[1]:
+            wanted = self._positions(name, found_places)
+            parts = set(indexing.part_of(found_places).tolist())
+            exact = self._compared(name, rule, wanted, parts)
+            starts = self.kept.starts(name)
+            at = np.array([starts[p] for p in indexing.part_of(found_places).tolist()]) + indexing.row_of(found_places)
+            same = np.isin(at, exact)
+            found_keys, found_places = found_keys[same], found_places[same]
+        keys, places = np.concatenate([keys[kept], found_keys]), np.concatenate([places[kept], found_places])
+        self.kept.set_repeats(name, sql, keys, places)
+        return self._positions(name, places)
+
+    def _compared(self, name: str, rule: str, rows: passes.Rows, parts: set[int]) -> passes.Rows:
+        """The rows among some with equal hashes that really are equal; only their files are read."""
+        compiled = self.book.compiled(rule)
+        check = compiled.rule.check
+        assert isinstance(check, kinds.Unique)
+        on = self.targets[name]
+        names = [p.name for p in self.kept.alive(name) if p.id in parts]
+        starts, total = self.kept.starts(name), 0
+        shift: list[tuple[int, int, int]] = []
+        for part in (p for p in self.kept.alive(name) if p.id in parts):
+            shift.append((starts[part.id], part.rows, total))
+            total += part.rows
+        here = np.concatenate([rows[slice(*np.searchsorted(rows, [a, a + n]))] - a + b for a, n, b in shift])
+        one = parted.only(on, *names)
+        with one.shown(self.engine, "t", check.columns, only=here):
+            found = passes.positions(self.engine, str(sets.query(compiled, on.row_column)))
+        return np.concatenate([found[slice(*np.searchsorted(found, [b, b + n]))] - b + a for a, n, b in shift])
+
+    def _related(self, name: str) -> dict[str, passes.Rows]:
+        found: dict[str, passes.Rows] = {}
+        for step in (s for s in self.plan.steps if s.compiled.rule.table == name):
+            check, rule = step.check, step.compiled.rule.id
+            if isinstance(check, kinds.FunctionalDependency):
+                found[rule] = self.whole.related(step, check)
+            elif isinstance(check, (kinds.ForeignKey, kinds.Reconcile)):
+                found[rule] = self._beside(name, step, check)
+        return found
+
+    def _beside(self, name: str, step: planning.Step, check: kinds.ForeignKey | kinds.Reconcile) -> passes.Rows:
+        """Bad rows of the files that are new; of all when the other table is another than it was."""
+        rule, on = step.compiled.rule.id, self.targets[name]
+        other = self.kept.mark(check.other, self.parts[check.other])
+        for part in self.kept.alive(name):
+            if self.kept.related(name, part, rule, other) is None:
+                one = {**self.targets, name: parted.only(on, part.name)}
+                runner = local.Local(self.book, one, self.engine, self.plan, self.folder)
+                self.kept.set_related(name, part, rule, other, runner.related(step, check))
+        starts = self.kept.starts(name)
+        rows = [(self.kept.related(name, p, rule, other), starts[p.id]) for p in self.kept.alive(name)]
+        return np.concatenate([np.zeros(0, np.int64), *(r + at for r, at in rows if r is not None)])
+
+
+@contextlib.contextmanager
+def _locked(state: Path) -> Iterator[None]:
+    """One run at a time keeps a state."""
+    import fcntl  # noqa: PLC0415 - where there is none, nobody can run twice at once either
+
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        with (state / "lock").open("w") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise errors.Conflict("data.quality:state.busy", path=state) from None
+            yield
+    except OSError as error:
+        raise errors.Failure("data.quality:state.write", path=state, reason=error.strerror or error) from error

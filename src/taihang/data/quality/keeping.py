@@ -1,0 +1,210 @@
+"""Keeping: what each file of a table gave, on disk; nothing in force is changed, one small file says what is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from taihang.core import ids
+from taihang.data.quality import parted, passes
+
+_SAYS = "state.json"
+Rows = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+
+
+@dataclasses.dataclass
+class Part:
+    """A file of a table under a number of its own. `fresh`: not settled into the table's answer yet."""
+
+    id: int
+    name: str
+    mark: list[int]
+    rows: int = 0
+    fresh: bool = True
+    read: bool = False
+
+
+class State:
+    """A folder of results. `mark` says for what; with another mark everything starts anew."""
+
+    def __init__(self, folder: Path, mark: str) -> None:
+        self.folder = folder
+        self._says: dict[str, Any] = {"mark": mark, "tables": {}}
+        try:
+            found = json.loads((folder / _SAYS).read_text(encoding="utf-8"))
+            if found.get("mark") == mark:
+                self._says = found
+        except (OSError, ValueError, AttributeError):
+            pass
+        self._parts: dict[str, list[Part]] = {}
+
+    def look(self, name: str, files: Sequence[parted.File]) -> list[Part]:
+        """Compare with the files that are there now; returns those to be read."""
+        table = self._table(name)
+        known = {p["name"]: Part(**p) for p in table["parts"]}
+        made: list[Part] = []
+        for file in files:
+            mark = [file.size, file.changed_ns, file.inode]
+            before = known.get(file.name)
+            if before is not None and before.mark == mark and file.size >= 0 and self._whole(name, before):
+                made.append(before)
+                del known[file.name]
+            else:
+                table["next"] += 1
+                made.append(Part(table["next"], file.name, mark))
+        table["gone"] = sorted({*table["gone"], *(p.id for p in known.values() if p.read)})
+        self._parts[name] = made
+        return [p for p in made if not p.read]
+
+    def alive(self, name: str) -> list[Part]:
+        """The parts of a table, in its order."""
+        return self._parts[name]
+
+    def gone(self, name: str) -> set[int]:
+        """Numbers of parts whose keys have not been taken out of the answer yet."""
+        return set(self._table(name)["gone"])
+
+    def starts(self, name: str) -> dict[int, int]:
+        """The position of each part's first row."""
+        found, at = {}, 0
+        for part in self._parts[name]:
+            found[part.id] = at
+            at += part.rows
+        return found
+
+    def done(self, name: str, part: Part) -> None:
+        """A part was read and its keys are in the index."""
+        part.read = True
+        self._write()
+
+    def settle(self, name: str) -> None:
+        """The table's answer is of all parts now."""
+        for part in self._parts[name]:
+            part.fresh = False
+        self._table(name)["gone"] = []
+        self._write()
+        self._clean()
+
+    def mark(self, name: str, files: Sequence[parted.File]) -> str:
+        """What stands for the contents of a table."""
+        return ids.digest_json([name, [dataclasses.astuple(f) for f in files]])[:24]
+
+    # What a part gave
+
+    def put(self, name: str, part: Part, scanned: passes.Scanned, totals: Mapping[int, pa.Table]) -> None:
+        """Keep a scan, and parts of totals."""
+        part.rows = scanned.total
+        counts = {"total": scanned.total, "true": scanned.true, "unknown": scanned.unknown,
+                  "through": {str(n): c for n, c in scanned.through.items()}}  # fmt: skip
+        text = np.frombuffer(json.dumps(counts).encode(), np.uint8)
+        self._save(self._file(name, part, "scan.npz"), counts=text, **{f"r{n}": r for n, r in scanned.rows.items()})
+        for number, table in totals.items():
+            self._arrow(self._file(name, part, f"total-{number}.arrow"), table)
+
+    def scanned(self, name: str, part: Part) -> passes.Scanned:
+        """The scan of a part."""
+        with np.load(self._file(name, part, "scan.npz"), allow_pickle=False) as found:
+            counts = json.loads(found["counts"].tobytes())
+            rows = {int(key[1:]): found[key] for key in found.files if key.startswith("r")}
+        through = {int(n): c for n, c in counts["through"].items()}
+        return passes.Scanned(counts["total"], rows, counts["true"], counts["unknown"], through)
+
+    def total(self, name: str, part: Part, number: int) -> pa.Table:
+        """Parts of a total."""
+        with pa.OSFile(str(self._file(name, part, f"total-{number}.arrow"))) as raw, pa.ipc.open_file(raw) as reader:
+            return reader.read_all()
+
+    def related(self, name: str, part: Part, rule: str, other: str) -> Rows | None:
+        """Bad rows of a part beside another table as it is; None when not known."""
+        path = self._file(name, part, f"rule-{ids.digest_json([rule, other])[:16]}.npz")
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as found:
+            rows: Rows = found["rows"]
+        return rows
+
+    def set_related(self, name: str, part: Part, rule: str, other: str, rows: Rows) -> None:
+        """Keep them."""
+        self._save(self._file(name, part, f"rule-{ids.digest_json([rule, other])[:16]}.npz"), rows=rows)
+
+    # What the whole table gave
+
+    def runs(self, name: str, sql: str) -> list[str]:
+        """The runs of a key index."""
+        found = self._table(name)["runs"].get(ids.digest_json(sql)[:16], [])
+        return list(found) if all((self.folder / run).exists() for run in found) else []
+
+    def set_runs(self, name: str, sql: str, names: Sequence[str]) -> None:
+        """Say which runs are in force."""
+        self._table(name)["runs"][ids.digest_json(sql)[:16]] = list(names)
+
+    def repeats(self, name: str, sql: str) -> tuple[Keys, Rows]:
+        """Keys that repeat, with the places of their rows."""
+        file = self._table(name)["repeats"].get(ids.digest_json(sql)[:16])
+        if file is None or not (self.folder / file).exists():
+            return np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        with np.load(self.folder / file, allow_pickle=False) as found:
+            return found["keys"], found["places"]
+
+    def set_repeats(self, name: str, sql: str, keys: Keys, places: Rows) -> None:
+        """Keep them."""
+        file = f"repeats-{os.urandom(6).hex()}.npz"
+        self._save(self.folder / file, keys=keys, places=places)
+        self._table(name)["repeats"][ids.digest_json(sql)[:16]] = file
+
+    # Files
+
+    def _table(self, name: str) -> dict[str, Any]:
+        empty: dict[str, Any] = {"next": 0, "parts": [], "gone": [], "runs": {}, "repeats": {}}
+        found: dict[str, Any] = self._says["tables"].setdefault(name, empty)
+        return found
+
+    def _file(self, name: str, part: Part, what: str) -> Path:
+        return self.folder / f"part-{ids.digest_json(name)[:8]}-{part.id}-{what}"
+
+    def _whole(self, name: str, part: Part) -> bool:
+        return not part.read or self._file(name, part, "scan.npz").exists()
+
+    def _write(self) -> None:
+        for name, parts in self._parts.items():
+            self._table(name)["parts"] = [dataclasses.asdict(p) for p in parts if p.read]
+        path = self.folder / f".{_SAYS}"
+        with path.open("w", encoding="utf-8") as stream:
+            json.dump(self._says, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        path.replace(self.folder / _SAYS)
+
+    def _clean(self) -> None:
+        """Remove what is not in force any more."""
+        named = {_SAYS, "lock"}
+        stems = {
+            f"part-{ids.digest_json(n)[:8]}-{p['id']}-" for n, t in self._says["tables"].items() for p in t["parts"]
+        }
+        for table in self._says["tables"].values():
+            named.update(run for runs in table["runs"].values() for run in runs)
+            named.update(table["repeats"].values())
+        for path in self.folder.iterdir():
+            if path.name not in named and not any(path.name.startswith(stem) for stem in stems):
+                path.unlink(missing_ok=True)
+
+    def _save(self, path: Path, **arrays: npt.NDArray[Any]) -> None:
+        part = path.with_name(f".{path.name}")
+        with part.open("wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
+        part.replace(path)
+
+    def _arrow(self, path: Path, table: pa.Table) -> None:
+        part = path.with_name(f".{path.name}")
+        with pa.OSFile(str(part), "wb") as raw, pa.ipc.new_file(raw, table.schema) as writer:
+            writer.write_table(table)
+        part.replace(path)

@@ -1,0 +1,104 @@
+"""Keys: an exact index of a table's keys on disk, in sorted runs, by which an addition is checked without the rest.
+
+A run is a file of (key, place) pairs sorted by key; a place is a part's number and a row in it. Runs of
+like size are merged, so a lookup touches few. Parts that are gone are passed over, and left out of merges.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.int64]
+ROW_BITS = 40
+_MOST_RUNS = 6
+
+
+def places(part: int, rows: npt.NDArray[np.int64]) -> Places:
+    """Places of rows of a part."""
+    return (np.int64(part) << ROW_BITS) | rows
+
+
+def part_of(found: Places) -> npt.NDArray[np.int64]:
+    """The parts of some places."""
+    return found >> ROW_BITS
+
+
+def row_of(found: Places) -> npt.NDArray[np.int64]:
+    """The rows in their parts of some places."""
+    return found & ((1 << ROW_BITS) - 1)
+
+
+class Index:
+    """Runs in a folder. `names` are the runs in force; whoever keeps the index writes them down.
+
+    Nothing that is in force is ever changed: a merge makes a new run, and `unused` says what may go.
+    """
+
+    def __init__(self, folder: Path, stem: str, names: Sequence[str]) -> None:
+        self.folder, self.stem, self.names = folder, stem, list(names)
+
+    def add(self, keys: Keys, found: Places, alive: Collection[int]) -> None:
+        """Add keys with their places, and merge runs when there are many."""
+        if len(keys):
+            self._write(keys, found)
+        if len(self.names) > _MOST_RUNS:
+            runs = [self._read(name) for name in self.names]
+            order = sorted(range(len(runs)), key=lambda n: runs[n].shape[1])
+            # All but the largest: each key is rewritten few times over the life of the table.
+            merged = np.concatenate([runs[n] for n in order[:-1]], axis=1)
+            kept = np.isin(part_of(merged[1].view(np.int64)), list(alive))
+            self.names = [self.names[order[-1]]]
+            self._write(merged[0][kept], merged[1][kept].view(np.int64))
+
+    def with_keys(self, keys: Keys, alive: Collection[int]) -> tuple[Keys, Places]:
+        """All entries of parts that are alive with one of these keys, which are sorted and differ."""
+        found_keys, found_places = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+        for name in self.names:
+            run = self._read(name)
+            first = np.searchsorted(run[0], keys, side="left")
+            last = np.searchsorted(run[0], keys, side="right")
+            hit = np.flatnonzero(last > first)
+            counts = (last - first)[hit]
+            at = np.repeat(first[hit] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
+            found_keys.append(np.asarray(run[0][at]))
+            found_places.append(np.asarray(run[1][at]).view(np.int64))
+        every, where = np.concatenate(found_keys), np.concatenate(found_places)
+        kept = np.isin(part_of(where), list(alive))
+        return every[kept], where[kept]
+
+    def of_parts(self, parts: Collection[int]) -> Keys:
+        """The keys of some parts."""
+        found = [np.zeros(0, np.uint64)]
+        for name in self.names if parts else ():
+            run = self._read(name)
+            found.append(np.asarray(run[0][np.isin(part_of(run[1].view(np.int64)), list(parts))]))
+        return np.unique(np.concatenate(found))
+
+    def _write(self, keys: Keys, found: Places) -> None:
+        order = np.argsort(keys, kind="stable")
+        name = f"{self.stem}-{os.urandom(6).hex()}.npy"
+        path = self.folder / name
+        with path.open("wb") as stream:
+            np.save(stream, np.stack([keys[order], found[order].view(np.uint64)], axis=0))
+            stream.flush()
+            os.fsync(stream.fileno())
+        self.names.append(name)
+
+    def _read(self, name: str) -> npt.NDArray[np.uint64]:
+        found: npt.NDArray[np.uint64] = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+        return found
+
+
+def repeated(keys: Keys, found: Places) -> tuple[Keys, Places]:
+    """The entries whose key is there more than once."""
+    order = np.argsort(keys, kind="stable")
+    keys, found = keys[order], found[order]
+    same = keys[1:] == keys[:-1]
+    twice = np.concatenate([[False], same]) | np.concatenate([same, [False]])
+    return (keys[twice], found[twice]) if len(keys) else (keys, found)

@@ -1,0 +1,142 @@
+"""Merged of parts equals the whole, whatever was added, changed or taken away; only what is new is read."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import hypothesis.strategies as st
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from taihang.core import errors
+from taihang.data.quality import assessment, incremental, keeping, keys, target
+from tests.data.quality import books
+from tests.data.quality.test_planner import RULES, TABLES, _table
+
+MORE: list[dict[str, Any]] = [
+    {"check": {"kind": "aggregate", "function": f, "column": c, "min": -5}, **more}
+    for f, c, more in [("sum", "k", {}), ("mean", "f", {"filter": "k > 0"}), ("min", "f", {}), ("max", "f", {}),
+                       ("count", "s", {}), ("null_rate", "s", {}), ("distinct", "s", {}),
+                       ("median", "k", {})]
+]  # fmt: skip
+MORE += [{"check": {"kind": "row_count", "min": 3}}, {"check": {"kind": "reconcile", "keys": ["s"], "other": "w",
+                                                                  "columns": ["k"]}}]  # fmt: skip
+BOOK = books.book(*RULES, *MORE)
+CHANGES = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | TABLES), max_size=3)
+
+
+def _put(folder: Path, name: str, table: pa.Table) -> None:
+    folder.mkdir(exist_ok=True)
+    new = folder / f".{name}"
+    pq.write_table(table, new)
+    # A file that is replaced is another file, even within a tick of the clock.
+    new.replace(folder / f"{name}.parquet")
+
+
+def _targets(folder: Path) -> dict[str, target.Target]:
+    return target.open_all([f"t={folder / 't'}", f"u={folder / 'u'}", f"w={folder / 'w.parquet'}"])
+
+
+def _same(one: assessment.Assessment, other: assessment.Assessment) -> None:
+    for a, b in zip(one.outcomes, other.outcomes, strict=True):
+        assert (a.rows.tolist(), a.judged, a.unknown, a.total, a.broken) == (
+            b.rows.tolist(), b.judged, b.unknown, b.total, b.broken,
+        )  # fmt: skip
+        assert a.measured == b.measured
+
+
+@hypothesis.given(st.lists(TABLES, min_size=1, max_size=4), TABLES, st.lists(CHANGES, max_size=3), CHANGES)
+@hypothesis.settings(max_examples=25, deadline=None)
+def test_merged_of_parts_equals_the_whole(
+    first: list[Any], other: Any, rounds: list[list[Any]], others: list[Any]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for n, rows in enumerate(first):
+            _put(folder / "t", "abcd"[n], _table(rows))
+        _put(folder / "u", "a", _table(other))
+        pq.write_table(pa.table({"s": ["a", "é"], "k": pa.array([1, 2], pa.int64())}), folder / "w.parquet")
+        for step in [[], *rounds, []]:
+            for file, rows in step:
+                path = folder / "t" / f"{file}.parquet"
+                if rows is not None:
+                    _put(folder / "t", file, _table(rows))
+                elif path.exists() and len(list(path.parent.iterdir())) > 1:
+                    path.unlink()
+            found, _ = incremental.assess(BOOK, _targets(folder), state=folder / "state")
+            _same(found, assessment.assess(BOOK, _targets(folder)))
+        for file, rows in others:
+            if rows is not None:
+                _put(folder / "u", file, _table(rows))
+        found, reused = incremental.assess(BOOK, _targets(folder), state=folder / "state")
+        _same(found, assessment.assess(BOOK, _targets(folder)))
+        assert reused["t"].read == ()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for n, name in enumerate("abc"):
+        _put(tmp_path / "t", name, _table([(n, "a", 1.0), (7, f"s{n}", 0.5)]))
+    _put(tmp_path / "u", "a", _table([(0, "a", 1.0)]))
+    pq.write_table(pa.table({"s": ["a"], "k": pa.array([1], pa.int64())}), tmp_path / "w.parquet")
+    return tmp_path
+
+
+def test_only_a_new_file_is_read(folder: Path) -> None:
+    incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    _put(folder / "t", "b2", _table([(7, "a", 3.0)]))
+    found, reused = incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    assert reused["t"] == incremental.Reused(("b2.parquet",), ("a.parquet", "b.parquet", "c.parquet"))
+    _same(found, assessment.assess(BOOK, _targets(folder)))
+
+
+def test_another_book_starts_anew(folder: Path) -> None:
+    incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    other = books.book(*RULES[:3])
+    found, reused = incremental.assess(other, _targets(folder), state=folder / "state")
+    assert len(reused["t"].read) == 3
+    _same(found, assessment.assess(other, _targets(folder)))
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_run_that_was_killed_goes_on_where_it_was(folder: Path, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    for name in "abc":
+        _put(folder / "t", name, _table([(1, "a", 1.0), (9, "b", 2.0)]))
+    real, left = keeping.State.done, [at]
+
+    def done(self: keeping.State, name: str, part: keeping.Part) -> None:
+        if name == "t" and not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= name == "t"
+        real(self, name, part)
+
+    monkeypatch.setattr(keeping.State, "done", done)
+    with pytest.raises(KeyboardInterrupt):
+        incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    monkeypatch.undo()
+    found, reused = incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    assert len(reused["t"].read) == 3 - at
+    _same(found, assessment.assess(BOOK, _targets(folder)))
+
+
+def test_two_runs_do_not_share_a_state(folder: Path) -> None:
+    with incremental._locked(folder / "state"), pytest.raises(errors.Conflict, match="state"):
+        incremental.assess(BOOK, _targets(folder), state=folder / "state")
+
+
+def test_many_runs_of_an_index_are_merged(tmp_path: Path) -> None:
+    import numpy as np
+
+    index = keys.Index(tmp_path, "k", [])
+    for part in range(20):
+        some = np.arange(part, part + 5, dtype=np.uint64)
+        index.add(some, keys.places(part, np.arange(5)), range(20))
+    assert len(index.names) <= 8
+    found, places = index.with_keys(np.array([3], np.uint64), range(20))
+    assert found.tolist() == [3] * 4
+    assert sorted(keys.part_of(places).tolist()) == [0, 1, 2, 3]
