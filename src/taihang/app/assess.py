@@ -22,6 +22,7 @@ from taihang.data.quality import (
     export,
     history,
     sampling,
+    standards,
     suggest,
     target,
     verdicts,
@@ -92,6 +93,8 @@ def assess(
     bundle.known(options.formats)
     bundle.usable(Path(out))
     options.gate.usable()
+    for standard in options.standards:
+        standards.load(standard)
     try:
         return _assessed([os.fspath(s) for s in sources], rules, fail_on, as_of, Path(out), options)
     except errors.TaihangError as error:
@@ -192,6 +195,7 @@ class _Made:
             limits=(*sampled, *exhibits.faults(found)),
             sections=(
                 *boards.boards(found, self.scores, () if self.cut else self.earlier, self._times()),
+                *(standards.section(found, name) for name in options.standards),
                 *exhibits.sections_of(found, told, exported, show_values=options.show_values),
             ),
         )

@@ -23,6 +23,7 @@ class Book:
     version: str
     title: i18n.Text
     rules: int
+    templates: int = 0
 
 
 def shipped() -> list[Book]:
@@ -33,13 +34,14 @@ def shipped() -> list[Book]:
 def checked(path_or_name: str) -> Book:
     """One rulebook, read and checked. Raises errors.UserError for the first thing wrong with it."""
     book = rulebook.load(path_or_name)
-    scope.read(book.scope, book.id)
+    # What a book says of a standard is for the reader of tables, the rest for that of films.
+    scope.read({name: part for name, part in book.scope.items() if name != "standard"}, book.id)
     # Tables of a customer may bear the names of a film's: what only assess judges is no rule about a film.
     if any(c.rule.table in tables.KEYS for c in book.rules) and not any(
         c.rule.check or c.rule.tolerate for c in book.rules
     ):
         walk.check(book)
-    return Book(book.id, book.version, book.title, len(book.rules))
+    return Book(book.id, book.version, book.title, len(book.rules), len(book.templates))
 
 
 def imported(file: Path, form: importing.Format, out: Path, table: str | None = None) -> list[str]:

@@ -179,7 +179,8 @@ def made(files: Iterable[Path]) -> None:
 def books(found: Iterable[shelf.Book]) -> None:
     """Rulebooks: id, version, title, how many rules."""
     for book in found:
-        _line("app:book", id=book.id, version=book.version, title=book.title.in_(), rules=book.rules)
+        key = "app:book_templates" if book.templates else "app:book"
+        _line(key, id=book.id, version=book.version, title=book.title.in_(), rules=book.rules, templates=book.templates)
 
 
 def _line(key: str, **values: object) -> None:

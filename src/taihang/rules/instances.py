@@ -124,6 +124,8 @@ def _put(node: marks.Node, values: Mapping[str, marks.Node], used: set[str], use
 
     def text(name: str) -> str:
         part = values[name]
+        if isinstance(part, marks.Sequence) and all(isinstance(one, marks.Scalar) for one in part.items):
+            return ", ".join(one.text for one in part.items if isinstance(one, marks.Scalar))
         if not isinstance(part, marks.Scalar):
             raise errors.UserError("rules:template.text", where=part.mark, name=name)
         return part.text

@@ -49,6 +49,7 @@ def _assess(
     annotations: Annotated[Literal["github"] | None, typer.Option("--annotations", help=t("help.annotations"))] = None,
     sample: Annotated[int | None, typer.Option("--sample", min=1, metavar="N", help=t("help.sample_rows"))] = None,
     by_time: Annotated[list[str] | None, typer.Option("--by-time", metavar="COLUMN", help=t("help.by_time"))] = None,
+    standard: Annotated[list[str] | None, typer.Option("--standard", help=t("help.standard"))] = None,
     show_values: Annotated[bool, typer.Option("--show-values", help=t("help.show_values"))] = False,
     engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help=t("help.engine"))] = "auto",
     server: Server = None,
@@ -63,7 +64,8 @@ def _assess(
 
         remote.refuse(
             server, formats=formats != FORMATS, junit=bool(junit), sarif=bool(sarif), annotations=bool(annotations),
-            sample=bool(sample), by_time=bool(by_time), show_values=show_values, engine=engine != "auto",
+            sample=bool(sample), by_time=bool(by_time),
+            standard=bool(standard), show_values=show_values, engine=engine != "auto",
         )  # fmt: skip
         more = {"fail_on": fail_on, "as_of": moment.isoformat() if moment else None}
         with terminal.Progress() as progress:
@@ -75,6 +77,7 @@ def _assess(
         show_values=show_values,
         by_time=by_time or (),
         sample=sample,
+        standards=standard or (),
         gate=gate.Gate(junit=junit, sarif=sarif, annotations=annotations),
         engine=engine,
     )
