@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taihang.app import platform
+from taihang.catalog import text
 from taihang.catalog.tickets import desk, policy, words
 from taihang.core import errors, evidence, finding, ids, principal
 from taihang.engines.notify import deliveries
@@ -58,12 +59,12 @@ def open_report(
     except OSError as error:
         raise errors.UserError("app:tickets.report", path=path, reason=error.strerror or error) from None
     subject = words.Subject(
-        asset=asset or told.asset.name,
+        asset=text.cleaned(asset or told.asset.name, 500) or "-",
         kind=told.asset.kind,
         version=told.asset.sha256,
         number=number,
-        owner=owner or told.asset.owner,
-        domain=domain,
+        owner=text.cleaned(owner or told.asset.owner, 200),
+        domain=text.cleaned(domain, 200),
         tags=tuple(tags),
     )
     rows = _exported(path.parent, told.findings, rules.policy.keys)

@@ -201,6 +201,24 @@ def test_two_people_on_one_ticket(ann: desk.Desk, store: opening.Store) -> None:
     assert ann.get(ident).state == "assigned"
 
 
+def test_hostile_names_are_refused_or_unknown(ann: desk.Desk) -> None:
+    for ident in ("", "x\x00", "\ud800", "' OR 1=1 --", "t" * 500):
+        for call in (ann.get, ann.history, ann.findings, ann.marks):
+            with pytest.raises(errors.NotFound):
+                call(ident)
+        with pytest.raises(errors.NotFound):
+            ann.comment(ident, "x")
+    for table in ("t\x00", "t" * 501, "\ud800"):
+        bad = made.found()
+        bad = bad.model_copy(update={"place": bad.place.model_copy(update={"table": table})})
+        with pytest.raises(errors.UserError):
+            ann.open_by_policy([bad], made.rules(), made.subject())
+    strange = made.found("gap-1", keys={"zone": "a\x00\ud800'; DROP TABLE tickets --"}, span=(1.0, float("nan")))
+    ident = ann.open_by_policy([strange], made.rules(), made.subject(asset="c")).opened[0]
+    assert ann.get(ident).state == "assigned"
+    assert ann.open_by_policy([strange], made.rules(), made.subject(asset="c")).unchanged == (ident,)
+
+
 def test_steps_that_the_state_does_not_have(ann: desk.Desk) -> None:
     ident = ann.open_by_policy([made.found()], made.rules(), made.subject()).opened[0]
     assert ann.get(ident).state == "new"

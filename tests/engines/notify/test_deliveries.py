@@ -79,6 +79,9 @@ def test_a_message_goes_out_once_and_signed(store: opening.Store) -> None:
     (one,) = deliveries.listed(store, "plant")
     assert (one.state, one.attempts, one.sent_at) == ("sent", 1, START)
     assert deliveries.listed(store, "other") == ()
+    clock.now += datetime.timedelta(days=31)
+    _courier(store, clock).round()
+    assert deliveries.listed(store, "plant") == ()
 
 
 def test_what_is_rolled_back_is_never_sent(store: opening.Store) -> None:

@@ -48,8 +48,12 @@ class Desk:
 
         The same findings again change nothing. A finding of a later version joins its ticket, sends a
         resolved one back and reopens a verified or closed one. `rows`: all bad rows by (table, rule),
-        where findings do not name them all.
+        where findings do not name them all. Raises errors.UserError for names that cannot be kept.
         """
+        for found in findings:
+            text.checked("rulebook", found.rule.rulebook, 200, least=1)
+            text.checked("rulebook_version", found.rule.rulebook_version, 100)
+            text.checked("table", found.place.table, 500)
         drafts, left = rules.drafts(findings, subject)
         became: dict[str, list[str]] = {}
 

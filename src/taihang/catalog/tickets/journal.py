@@ -46,7 +46,9 @@ class Pen:
         Raises errors.NotFound, and errors.Conflict when its version is not the expected one: the
         message says who did what in between.
         """
-        rows = self.scope.select(tables.tickets).where(tables.tickets.c.id == ident).with_for_update()
+        rows = (
+            self.scope.select(tables.tickets).where(tables.tickets.c.id == text.cleaned(ident, 200)).with_for_update()
+        )
         row = self.conn.execute(rows).one_or_none()
         if row is None:
             raise errors.NotFound("catalog.tickets:unknown", ticket=ident)

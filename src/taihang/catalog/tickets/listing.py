@@ -33,7 +33,7 @@ def is_late(state: str, due: datetime.datetime | None, now: datetime.datetime) -
 
 def card(conn: sa.Connection, scope: scopes.Scope, ident: str, now: datetime.datetime) -> words.Card:
     """A ticket as it stands. Raises errors.NotFound."""
-    row = conn.execute(scope.select(tables.tickets).where(_own.id == ident)).one_or_none()
+    row = conn.execute(scope.select(tables.tickets).where(_own.id == plain(ident))).one_or_none()
     if row is None:
         raise errors.NotFound("catalog.tickets:unknown", ticket=ident)
     return _cards(conn, scope, [row], now)[0]
@@ -64,7 +64,7 @@ def page(
 def events(conn: sa.Connection, scope: scopes.Scope, ident: str) -> tuple[words.Event, ...]:
     """A ticket's history. Raises errors.NotFound."""
     own = tables.events.c
-    rows = conn.execute(scope.select(tables.events).where(own.ticket == ident).order_by(own.number)).all()
+    rows = conn.execute(scope.select(tables.events).where(own.ticket == plain(ident)).order_by(own.number)).all()
     if not rows:
         raise errors.NotFound("catalog.tickets:unknown", ticket=ident)
     return tuple(journal.event(row) for row in rows)
@@ -91,10 +91,10 @@ def _conditions(scope: scopes.Scope, only: words.Filter, now: datetime.datetime)
         found.append(_own.rank >= only.floor.rank)
     for column, value in ((_own.owner, only.owner), (_own.asset, only.asset), (_own.domain, only.domain)):
         if value is not None:
-            found.append(column == _text(value))
+            found.append(column == plain(value))
     if only.rule is not None:
         inner = scope.select(tables.findings, tables.findings.c.ticket).where(
-            tables.findings.c.rule == _text(only.rule)
+            tables.findings.c.rule == plain(only.rule)
         )
         found.append(_own.id.in_(inner))
     if only.overdue is not None:
@@ -102,7 +102,7 @@ def _conditions(scope: scopes.Scope, only: words.Filter, now: datetime.datetime)
     return found
 
 
-def _text(value: str) -> str:
+def plain(value: str) -> str:
     """A text that a database takes; no stored name holds the character that replaces others."""
     return value.replace("\x00", "�").encode("utf-8", "replace").decode()
 

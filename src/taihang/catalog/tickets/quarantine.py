@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import sqlalchemy as sa
 
+from taihang.catalog import text
 from taihang.catalog.tickets import journal, tables, words
 from taihang.core import evidence
 from taihang.core import finding as verdicts
@@ -226,7 +227,7 @@ def _told(findings: Sequence[verdicts.Finding]) -> words.Bad:
 
 def _spans(findings: Sequence[verdicts.Finding]) -> pa.Table:
     rows: list[dict[str, Any]] = [
-        {"start_s": f.place.start_s, "end_s": f.place.end_s, "keys": f.place.model_dump_json(include={"keys"})}
+        {"start_s": f.place.start_s, "end_s": f.place.end_s, "keys": text.dumped(f.place.keys)}
         for f in findings
     ]
     return pa.Table.from_pylist(rows, schema=SPANS)

@@ -22,6 +22,7 @@ from taihang.engines.store import scope as scopes
 State = Literal["waiting", "sent", "failed"]
 _FIRST_PAUSE_S = 10.0
 _LONGEST_PAUSE_S = 3600.0
+_KEPT_DAYS = 30
 _MOST_REASON = 1000
 
 deliveries = schema.tenanted(
@@ -133,7 +134,7 @@ def again(store: opening.Store, tenant: str, ident: str, at: datetime.datetime) 
 
 
 def tenants(store: opening.Store) -> tuple[str, ...]:
-    """Tenants with something to deliver: the one question here that is not about one tenant."""
+    """Tenants with something to deliver: with the removal of what is old, all here that is not about one tenant."""
     asked = sa.select(_own.tenant).where(_own.state == "waiting").distinct().order_by(_own.tenant)
     with store.read() as conn:
         return tuple(conn.execute(asked).scalars())
@@ -159,7 +160,14 @@ class Courier:
     def round(self, *, most: int = 100) -> Round:
         """Try, for every tenant, what is due now, each message once."""
         done = [self._try(tenant, ident) for tenant in tenants(self.store) for ident in self._due(tenant, most)]
+        self._forget()
         return Round(done.count("sent"), done.count("waiting"), done.count("failed"))
+
+    def _forget(self) -> None:
+        """Remove what was delivered long ago."""
+        over = self.clock() - datetime.timedelta(days=_KEPT_DAYS)
+        with self.store.begin() as conn:
+            conn.execute(sa.delete(deliveries).where(_own.state == "sent", _own.sent_at < over))
 
     def _due(self, tenant: str, most: int) -> Sequence[str]:
         now = self.clock()
