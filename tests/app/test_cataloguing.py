@@ -16,6 +16,7 @@ from taihang.app.verbs import catalog
 from taihang.catalog import catalogue
 from taihang.catalog.tickets import desk, policy
 from taihang.core import errors, i18n
+from tests.catalog import samples
 from tests.catalog.lineage import reader
 
 SECRET = "王芳一三八零零一三八零零零"
@@ -173,6 +174,23 @@ def test_retention_by_the_verb(known: catalogue.Catalogue, table: Path, tmp_path
     assert _run("keep", "--kind", "table", "--remove") == ""
     with pytest.raises(errors.UserError, match="less than"):
         _run("keep", "--days", "2", "--delete-after", "1")
+
+
+def test_lineage_of_a_query(known: catalogue.Catalogue, table: Path, tmp_path: Path) -> None:
+    (profiled,) = cataloguing.profiled(known, profile.profile(str(table), out=tmp_path / "p", lang="en"))
+    made = known.register(samples.thing("clean.csv"))
+    query = tmp_path / "q.sql"
+    query.write_text("select id, upper(shift) as 班 from shifts where name <> 'x'", encoding="utf-8")
+    told = _run("made-by", made.id, str(query), "--input", f"shifts={profiled.version_id}")
+    assert "班 ← shifts.shift (TRANSFORMATION)" in told
+    assert "all rows ← shifts.name (FILTER)" in told
+    as_json = json.loads(_run("made-by", made.id, str(query), "--input", f"shifts={profiled.version_id}", "--json"))
+    assert len([r for r in known.lineage.runs().items if r.id == as_json["run"]]) == 1
+    assert "shift → 班" in _run("lineage", made.id, "--column", "班")
+    query.write_text("select * from read_csv('/etc/passwd')", encoding="utf-8")
+    for given in ("shifts", f"shifts={profiled.version_id}"):
+        with pytest.raises(errors.UserError, match=r"NAME=VERSION|does not follow"):
+            _run("made-by", made.id, str(query), "--input", given)
 
 
 def test_deleting_asks_first(known: catalogue.Catalogue, table: Path, tmp_path: Path) -> None:

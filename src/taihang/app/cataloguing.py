@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taihang.app import platform
 from taihang.app.jobs import attempts, service
 from taihang.catalog import catalogue, text, words
-from taihang.catalog.lineage import names
+from taihang.catalog.lineage import names, sql
 from taihang.catalog.lineage import words as lines
 from taihang.catalog.retention import deletion, forgetting, retention
 from taihang.core import asset as assets
-from taihang.core import principal
+from taihang.core import errors, ids, principal
 from taihang.core import words as core
 from taihang.engines.blobs import opening as blob_stores
 from taihang.engines.store import opening as stores
@@ -109,6 +110,31 @@ def traced(known: catalogue.Catalogue, told: words.Told, report: document.Report
         outputs=(lines.End(namespace=space, name=f"report/{told.id}"),),
     )
     known.lineage.record(run)
+
+
+def derived(
+    known: catalogue.Catalogue, query: bytes, inputs: Mapping[str, str], output: str, *, dialect: str = "duckdb"
+) -> tuple[str, sql.Derived]:
+    """Record that version `output` was made by a query over versions (name in the query → version).
+
+    Gives the run's id; the same again is the same run. Raises errors.UserError for SQL that is not followed.
+    """
+    try:
+        told = query.decode()
+    except UnicodeDecodeError:
+        raise errors.UserError("catalog:sql.syntax", line=1, near="UTF-8") from None
+    run = ids.content_id("query", [told, dict(inputs), output])
+    now = datetime.datetime.now(datetime.UTC)
+    at = lines.Run(id=run, job="query", began=now, ended=now)
+    return run, known.lineage.record_sql(at, told, inputs, output, dialect=dialect)
+
+
+def pair(text_: str) -> tuple[str, str]:
+    """`NAME=VERSION` in two. Raises errors.UserError."""
+    name, equals, version = text_.partition("=")
+    if not equals or not name:
+        raise errors.UserError("app.verbs:catalog.pair", given=text_)
+    return name, version
 
 
 def cleaned(asset: assets.Asset) -> assets.Asset:

@@ -25,7 +25,7 @@ def _t(key: str, **values: object) -> str:
 
 
 app = typer.Typer(help=_t("catalog.help"), no_args_is_help=True, rich_markup_mode=None)
-_LARGEST_EVENTS = 64 << 20
+_LARGEST = 64 << 20
 Kind = Literal["table", "video", "model", "rulebook", "contract", "report"]
 Sensitivity = Literal["public", "internal", "sensitive", "important", "core"]
 Asset = Annotated[str, typer.Argument(metavar="ASSET", help=_t("catalog.asset"))]
@@ -246,6 +246,29 @@ def _due(
         _line(line)
 
 
+@app.command("made-by", help=_t("catalog.made_by"))
+def _made_by(
+    output: Version,
+    sql: Annotated[Path, typer.Argument(metavar="QUERY.sql", help=_t("catalog.sql"))],
+    inputs: Annotated[list[str], typer.Option("--input", metavar="NAME=VERSION", help=_t("catalog.input"))],
+    dialect: Annotated[str, typer.Option("--dialect", help=_t("catalog.dialect"))] = "duckdb",
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import cataloguing
+
+    pairs = dict(cataloguing.pair(one) for one in inputs)
+    with _opened(tenant, lang) as known:
+        run, derived = cataloguing.derived(known, _read(sql), pairs, output, dialect=dialect)
+    if as_json:
+        columns = {name: [f"{s.table}.{s.column} {s.effect}" for s in sources] for name, sources in derived.columns}
+        _json({"run": run, "columns": columns, "rows": [f"{s.table}.{s.column} {s.effect}" for s in derived.whole]})
+        return
+    for name, sources in (*derived.columns, (_t("catalog.all_rows"), derived.whole)):
+        _line(f"{name} ← {', '.join(f'{s.table}.{s.column} ({s.effect})' for s in sources) or '–'}")
+
+
 @app.command("ingest", help=_t("catalog.ingest"))
 def _ingest(
     path: Annotated[Path, typer.Argument(metavar="FILE", help=_t("catalog.events"))],
@@ -259,18 +282,23 @@ def _ingest(
 
 def _events(path: Path) -> list[bytes]:
     """One JSON document, or one a line."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_EVENTS + 1)
-    except OSError as error:
-        raise errors.UserError("app.verbs:catalog.unreadable", path=path, reason=error.strerror or "") from None
-    if len(data) > _LARGEST_EVENTS:
-        raise errors.UserError("app.verbs:catalog.unreadable", path=path, reason=f"> {_LARGEST_EVENTS >> 20} MiB")
+    data = _read(path)
     try:
         json.loads(data)
     except (ValueError, RecursionError):
         return [line for line in data.splitlines() if line.strip()] or [data]
     return [data]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise errors.UserError("app.verbs:catalog.unreadable", path=path, reason=error.strerror or "") from None
+    if len(data) > _LARGEST:
+        raise errors.UserError("app.verbs:catalog.unreadable", path=path, reason=f"> {_LARGEST >> 20} MiB")
+    return data
 
 
 @contextlib.contextmanager
