@@ -102,7 +102,7 @@ def first(book: rulebook.Rulebook, on: target.Target, keys: pa.Table) -> First |
     columns = sorted({*names, *used})
     pieces = _groups(on.source, columns, keys) if isinstance(on.source, parquet.Parquet) else _chunks(on, columns)
     try:
-        positions, rows = _found(pieces, pa.schema([own.field(n) for n in columns]), keys.select(names))
+        positions, rows = _found(pieces, pa.schema([(n, own.field(n).type) for n in columns]), keys.select(names))
     except (pa.ArrowException, OSError, TypeError):
         return None  # a part that cannot be read, or values that do not compare: left to the whole run
     held = {on.name: target.Target(on.name, Held(on.source.name, rows))}
@@ -130,7 +130,8 @@ def _found(
             tuples = zip(*(c.to_pylist() for c in some.columns), strict=True)
             at = at[np.fromiter((one in whole for one in tuples), bool)]
         if len(at):
-            found.append((at + start, data.select(schema.names).take(pa.array(at))))
+            taken = [data.column(n).take(pa.array(at)) for n in schema.names]
+            found.append((at + start, pa.RecordBatch.from_arrays(taken, schema=schema)))
             count += len(at)
             if count >= enough:
                 break
