@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from fixtures import buckets, stores
 
 from taihang.app import decisions
 from taihang.core import errors, ids
+from taihang.engines.blobs import disk
 from taihang.engines.store import opening
 from taihang.trust.ledger import Entry, checkpoint, keys, outbox, store, verify, witness, witnessing
 
@@ -153,3 +155,60 @@ def test_of_many_that_start_at_once_one_makes_the_key(held: opening.Store, tmp_p
     assert len(set(found)) == 1
     assert keys.Verifier.parse((tmp_path / "home" / "keys" / "ledger.pub").read_text()).vkey == found[0]
     assert {p.name for p in (tmp_path / "home" / "keys").iterdir()} == {"ledger.key", "ledger.pub"}
+
+
+@pytest.mark.parametrize("place", ["fdatasync", "settle"])
+def test_a_disk_that_fails_once_loses_nothing(
+    held: opening.Store, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = decisions.Decisions(held, tmp_path / "home")
+    ids_ = [_decide(held, "a", "s0")]
+    assert made.publish() == 1
+    ids_.append(_decide(held, "a", "s1"))
+
+    def failing(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        if place == "settle":
+            patched.setattr(disk, "settle", failing)
+        else:
+            patched.setattr(os, "fdatasync", failing)
+        with pytest.raises((errors.Failure, OSError)):
+            made.publish()
+    ids_.append(_decide(held, "a", "s2"))
+    made.publish()
+    assert outbox.waiting(held) == 0
+    for n, one in enumerate(ids_):
+        found = verify.bundle(made.proof("a", one), _policy(made))
+        assert (found.index, found.entry.subject) == (n, f"s{n}")
+    made.close()
+    assert verify.log(store.Folder(tmp_path / "home" / "ledger"), _policy(made)).size == 3
+
+
+def test_the_checkpoint_is_stamped_now_and_then(
+    held: opening.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rfc3161_client")
+    from fixtures import stamping
+
+    from taihang.trust.ledger import anchoring, timestamp
+
+    authority = stamping.Authority(tmp_path / "tsa")
+    monkeypatch.setenv("TAIHANG_LEDGER_STAMP_ROOTS", str(authority.folder / "root.pem"))
+    asked: list[bytes] = []
+
+    def reply(query: bytes) -> bytes:
+        asked.append(query)
+        return authority.reply(query)
+
+    with stamping.served(reply) as url:
+        monkeypatch.setenv("TAIHANG_LEDGER_STAMPS", url)
+        made = decisions.Decisions(held, tmp_path / "home")
+        for n in range(3):
+            _decide(held, "a", f"s{n}")
+            made.publish()
+        made.close()
+    assert len(asked) == 1
+    files = store.Folder(tmp_path / "home" / "ledger")
+    assert anchoring.verify(files, _policy(made), timestamp.Roots(authority.root)).size == 1

@@ -89,10 +89,14 @@ class Decisions:
             if self._ledger is None and not self._opened():
                 return 0
             assert self._ledger is not None
-            total = 0
-            while moved := outbox.publish(self._store, self._ledger):
-                total += moved
-            self._ledger.checkpoint()
+            try:
+                total = self._moved(self._ledger)
+            except opening.Unreachable:
+                raise
+            except (errors.TaihangError, OSError):
+                # A writer whose disk failed takes no more; opened anew it knows what the disk has.
+                self._dropped()
+                raise
             self._witnessed(self._ledger)
             self._stamped(self._ledger)
             return total
@@ -156,6 +160,20 @@ class Decisions:
         with self._lock:
             if self._ledger is not None:
                 ledger, self._ledger = self._ledger, None
+                ledger.close()
+
+    def _moved(self, ledger: log.Ledger) -> int:
+        total = 0
+        while moved := outbox.publish(self._store, ledger):
+            total += moved
+        ledger.checkpoint()
+        ledger.settle()
+        return total
+
+    def _dropped(self) -> None:
+        ledger, self._ledger = self._ledger, None
+        if ledger is not None:
+            with contextlib.suppress(errors.TaihangError, OSError):
                 ledger.close()
 
     def _opened(self) -> bool:

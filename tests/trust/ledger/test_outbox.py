@@ -264,3 +264,24 @@ def test_erasing_a_salt_leaves_a_commitment_that_nobody_can_open(store: opening.
     with Ledger(tmp_path / "log", worlds.LOG) as ledger:
         _moved(store, ledger)
         assert [e.personal for e in ledger.read()] == [{"actor": who}]
+
+
+def test_a_store_that_goes_away_in_between(
+    store: opening.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The publisher lives on: what it appended is known again, and not appended anew."""
+    with Ledger(tmp_path / "log", worlds.LOG) as ledger:
+        _put(store, "a", "s0", "s1")
+        with monkeypatch.context() as patched:
+
+            def away(*_: object) -> None:
+                raise opening.Unreachable("engines:store.away", store="x")
+
+            patched.setattr(outbox, "_head", away)
+            with pytest.raises(opening.Unreachable):
+                outbox.publish(store, ledger)
+        assert outbox.waiting(store) == 2
+        _put(store, "b", "s2")
+        _moved(store, ledger)
+        assert [e.subject for e in ledger.read()] == ["s0", "s1", "s2"]
+        assert outbox.waiting(store) == 0
