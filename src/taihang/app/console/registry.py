@@ -53,6 +53,7 @@ def page(path: str, *, key: str, icon: str = "", order: int | None = None, actio
             navigation = sorted((p for p in PAGES.values() if p.order is not None), key=lambda p: p.order or 0)
             with frame.shell(looking, found, navigation):
                 try:
+                    await looking.people()
                     await body(looking)
                 except errors.TaihangError as error:
                     frame.trouble(looking, error)

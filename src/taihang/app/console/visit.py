@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import urllib.parse
 from typing import Any
 
@@ -28,6 +29,7 @@ class Visit:
         self.api = calls.Calls(cookie, self.language, request.client.host if request.client else "")
         self.me: dict[str, Any] | None = None
         self.query: dict[str, str] = dict(request.query_params)
+        self._people: dict[str, str] | None = None
 
     @property
     def path(self) -> dict[str, str]:
@@ -48,6 +50,20 @@ class Visit:
         """Whether the visitor's roles allow this somewhere; what is offered, not what is permitted."""
         allowed = (self.me or {}).get("actions")
         return allowed is None or action in allowed
+
+    async def people(self) -> dict[str, str]:
+        """Names of accounts by id, as far as the visitor may know them; always the visitor's own."""
+        if self._people is None:
+            me = self.me or {}
+            self._people = {str(me.get("id", "")): str(me.get("name") or me.get("login") or "")}
+            with contextlib.suppress(errors.TaihangError):
+                async for one in self.api.every("users"):
+                    self._people[one["account_id"]] = one["name"] or one["login"]
+        return self._people
+
+    def person(self, id: str) -> str:
+        """A name for an account's id, once `people` was asked; else the id."""
+        return (self._people or {}).get(id) or id
 
     def state(self, **changes: Any) -> None:
         """Put the page's state into the address, without loading it anew; empty values go."""

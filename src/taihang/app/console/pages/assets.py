@@ -63,7 +63,7 @@ def _row(looking: visit.Visit, one: dict[str, Any]) -> None:
         for tag in one["tags"]:
             ui.label(tag).classes("th-state")
     values = (
-        looking.t(f"assets.kind.{one['kind']}"), looking.t(f"assets.level.{one['sensitivity']}"), one["owner"],
+        looking.t(f"assets.kind.{one['kind']}"), looking.t(f"assets.level.{one['sensitivity']}"), looking.person(one["owner"]),
         one["versions"], moments.at(one["changed"])[:16],
     )  # fmt: skip
     for value in values:
@@ -94,7 +94,7 @@ async def one_asset(looking: visit.Visit) -> None:
         with frame.card(t("assets.about")):
             with ui.element("dl").classes("th-pairs"):
                 for name in ("owner", "licence", "sensitivity", "description", "created"):
-                    value = t(f"assets.level.{found[name]}") if name == "sensitivity" else found[name]
+                    value = t(f"assets.level.{found[name]}") if name == "sensitivity" else looking.person(found[name])
                     with ui.element("dt"):
                         ui.label(t(f"assets.{name}"))
                     with ui.element("dd"):
@@ -116,24 +116,28 @@ def _version(looking: visit.Visit, one: dict[str, Any]) -> None:
             ui.link(asset["sha256"][:16], f"/api/v1/versions/{one['id']}/content").classes("th-mono")
         else:
             ui.label(asset["sha256"][:16]).classes("th-mono")
-    for value in (f"{asset['size']:,}", origin, moments.at(one.get("registered") or one.get("created"))[:16]):
+    for value in (f"{asset['size']:,}", origin, moments.at(one["recorded"])[:16]):
         with ui.element("td"):
             ui.label(value)
 
 
 async def _lineage(looking: visit.Visit, version: str) -> None:
     graphs = [await looking.api.get(f"lineage/nodes/{version}", direction=way, depth=5) for way in ("up", "down")]
-    nodes = {one["id"]: one for graph in graphs for one in graph.get("nodes", [])}
-    edges = [one for graph in graphs for one in graph.get("edges", [])]
-    if not edges:
+    names: dict[str, str] = {one["id"]: str(one["name"]) for graph in graphs for one in graph["nodes"]}
+    names |= {one["id"]: str(one["job"]) for graph in graphs for one in graph["runs"]}
+    links = {(one["node"], one["run_id"], one["way"]) for graph in graphs for one in graph["links"]}
+    if not links:
         ui.label(looking.t("assets.no_lineage")).classes("th-note")
         return
+    runs = {run for _, run, _ in links}
     series = {
         "type": "graph", "layout": "force", "roam": True, "draggable": True, "edgeSymbol": ["none", "arrow"],
         "force": {"repulsion": 300, "edgeLength": 120}, "label": {"show": True, "position": "bottom", "fontSize": 11},
-        "data": [{"id": id, "name": str(one.get("name") or id)[:40], "symbolSize": 26 if id == version else 16,
-                  "itemStyle": {"color": "#e36414" if id == version else "#0f4c5c"}} for id, one in nodes.items()],
-        "links": [{"source": one["source"], "target": one["target"]} for one in edges],
+        "data": [{"id": id, "name": name[:40], "symbolSize": 26 if id == version else 16,
+                  "symbol": "rect" if id in runs else "circle",
+                  "itemStyle": {"color": "#e36414" if id == version else "#5f6b76" if id in runs else "#0f4c5c"}}
+                 for id, name in names.items()],
+        "links": [{"source": node if way == "in" else run, "target": run if way == "in" else node} for node, run, way in links],
     }  # fmt: skip
     ui.echart({"tooltip": {}, "series": [series]}).classes("w-full h-72")
 

@@ -91,7 +91,11 @@ class _Listed:
                 if one["state"] == "running":
                     ui.linear_progress(one["done"], show_value=False).props(f'aria-label="{one["done"]:.0%}"')
                 ui.label(one["reason"] or one["stage"] or "").classes("th-note th-clip")
-            for text in (one["owner"], moments.at(one["submitted"]), moments.span(one["started"], one["ended"])):
+            for text in (
+                self._looking.person(one["owner"]),
+                moments.at(one["submitted"]),
+                moments.span(one["started"], one["ended"]),
+            ):
                 with ui.element("td"):
                     ui.label(str(text))
 
@@ -158,7 +162,7 @@ class _One:
             with frame.card(t("jobs.asked")):
                 _pairs(
                     {
-                        t("jobs.owner"): found["owner"],
+                        t("jobs.owner"): looking.person(found["owner"]),
                         t("jobs.submitted"): moments.at(found["submitted"]),
                         **found["parameters"],
                     }

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import yaml
 from nicegui import ui
 
@@ -14,6 +17,7 @@ from taihang.app.console import frame, moments, registry, uploading, visit
 from taihang.core import errors
 
 _ACCEPT = ".parquet,.pq,.csv,.tsv,.json,.jsonl,.ndjson,.arrow,.feather,.xlsx,.xls,.ods"
+_LARGEST, _SHOWN = 64 << 20, 50
 _FORMS = ("not_null", "unique", "range", "pattern", "one_of", "length")
 
 
@@ -85,7 +89,7 @@ async def one_table(looking: visit.Visit) -> None:
         found = [
             one async for one in looking.api.every("findings", 2000, version=version["id"], report=reports[0]["id"])
         ]
-        _rules(looking, found)
+        _rules(looking, found, functools.partial(_bad_rows, looking, reports[0]["id"]))
     await _compared(looking, version, trend)
 
 
@@ -103,11 +107,12 @@ def table(looking: visit.Visit, heads: Sequence[str], rows: Sequence[Callable[[]
 
 
 def _radar(looking: visit.Visit, scores: list[dict[str, Any]]) -> None:
-    by: dict[str, list[float]] = {}
-    for one in scores:
-        if one["value"] is not None and one.get("unit") in ("", "share", "%"):
-            by.setdefault(one["dimension"], []).append(float(one["value"]))
-    shown = {name: sum(values) / len(values) for name, values in by.items() if all(0 <= v <= 1 for v in values)}
+    # Of each dimension the one number that sums it up, as the scorecard itself has it.
+    shown = {
+        one["dimension"]: float(one["value"])
+        for one in scores
+        if one["metric"] == "rows.compliance" and one["value"] is not None and 0 <= one["value"] <= 1
+    }
     if len(shown) >= 3:
         axes = [{"name": _dimension(looking, name), "max": 1} for name in shown]
         data = [{"value": [round(v, 4) for v in shown.values()], "areaStyle": {"opacity": 0.2}}]
@@ -145,7 +150,7 @@ def _trend(looking: visit.Visit, trend: list[dict[str, Any]]) -> None:
     ui.echart(chart).classes("w-full h-72")
 
 
-def _rules(looking: visit.Visit, found: list[dict[str, Any]]) -> None:
+def _rules(looking: visit.Visit, found: list[dict[str, Any]], rows_of: Callable[[str, str], Awaitable[None]]) -> None:
     if not found:
         frame.empty("check_circle", looking.t("quality.clean"))
         return
@@ -162,8 +167,40 @@ def _rules(looking: visit.Visit, found: list[dict[str, Any]]) -> None:
             if rows:
                 first = ", ".join(str(r) for r in rows["rows"][:20])
                 ui.label(looking.t("quality.bad_rows", total=rows["total"], first=first)).classes("th-note th-mono")
+                holder = ui.column().classes("w-full")
+                file = str((rows.get("digest") or {}).get("file") or "")
+                if file:
+                    asked = functools.partial(_filled, holder, functools.partial(rows_of, file, one["rule"]))
+                    ui.button(looking.t("quality.show_rows"), on_click=frame.acting(looking, asked)).props(
+                        "flat dense no-caps"
+                    )
             for name, value in body["measured"].items():
                 ui.label(f"{name}: {value}").classes("th-note th-mono")
+
+
+async def _filled(holder: ui.column, work: Callable[[], Awaitable[None]]) -> None:
+    holder.clear()
+    with holder:
+        await work()
+
+
+async def _bad_rows(looking: visit.Visit, report: str, file: str, rule: str) -> None:
+    """The first bad rows of a rule, as the exported file has them; what is personal is masked as the API masks it."""
+    data = (await looking.api.ask("GET", f"reports/{report}/files/{file}")).content
+    if len(data) > _LARGEST:
+        raise errors.UserError("app.console:quality.large", most=_LARGEST)
+    whole = pq.read_table(pa.BufferReader(data))
+    mine = whole.filter(pc.list_value_length(whole["_rules"]) > 0).slice(0, 20_000).to_pylist()
+    rows = [row for row in mine if rule in row["_rules"]][:_SHOWN]
+    names = [name for name in whole.schema.names if not name.startswith("_")][:12]
+    table(looking, [looking.t("quality.row"), *names], [functools.partial(_cells, names, row) for row in rows])
+    ui.link(looking.t("quality.all_rows"), f"/api/v1/reports/{report}/files/{file}").classes("th-note")
+
+
+def _cells(names: list[str], row: dict[str, Any]) -> None:
+    for value in (row["_row"], *(row[name] for name in names)):
+        with ui.element("td"):
+            ui.label("—" if value is None else str(value)[:200])
 
 
 async def _compared(looking: visit.Visit, version: dict[str, Any], trend: list[dict[str, Any]]) -> None:

@@ -75,7 +75,7 @@ def _table(looking: visit.Visit, items: list[dict[str, Any]]) -> None:
                     with ui.element("td"):
                         _state(looking, one["state"])
                     with ui.element("td"):
-                        ui.label(one["owner"] or "—")
+                        ui.label(looking.person(one["owner"]) or "—")
                     with ui.element("td"):
                         _due(looking, one)
 
@@ -139,7 +139,7 @@ class _One:
             ui.label(f"{what}").classes("font-medium")
             if event["reason"]:
                 ui.label(event["reason"])
-            ui.label(f"{moments.at(event['at'])} · {event['who']}").classes("th-note")
+            ui.label(f"{moments.at(event['at'])} · {self._looking.person(event['who'])}").classes("th-note")
 
     def _steps(self) -> None:
         looking, t, state = self._looking, self._looking.t, self._card["state"]

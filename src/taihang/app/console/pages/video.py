@@ -153,7 +153,12 @@ class _Page:
                 ui.label(f"{clause['document']} {clause['number']}").classes("th-note")
             state = t(f"videos.state.{one['state']}")
             ui.label(
-                t("videos.now", state=state, reviewer=one["reviewer"] or "—", reason=one["reason"] or "—")
+                t(
+                    "videos.now",
+                    state=state,
+                    reviewer=self._looking.person(one["reviewer"]) or "—",
+                    reason=one["reason"] or "—",
+                )
             ).classes("th-note")
             if not self._looking.may("finding:review"):
                 return

@@ -63,7 +63,7 @@ async def _listed(looking: visit.Visit, page: dict[str, Any]) -> None:
                             if counts.get(level):
                                 frame.level(looking, level, count=counts[level])
                     with ui.element("td"):
-                        ui.label(one["owner"])
+                        ui.label(looking.person(one["owner"]))
     if page["next"]:
         ui.link(looking.t("later"), f"/videos?after={page['next']}").classes("self-end")
 
