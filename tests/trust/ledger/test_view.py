@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fixtures import buckets
 
+from taihang.app import ledger as reading
 from taihang.core import errors
 from taihang.trust.ledger import Ledger, checkpoint, forged, remote, store, tiles, verify, view
 from tests.trust.ledger import worlds
@@ -57,6 +58,15 @@ def test_a_log_on_the_blob_store(tmp_path: Path, kind: str) -> None:
         assert "ledger/tile/entries/001.p/44" not in set(held.names("ledger"))
         with Ledger(tmp_path / "log", worlds.LOG, files=files) as ledger:
             assert list(ledger.read()) == worlds.batch(0, 600)
+
+
+def test_a_log_in_a_bucket_is_read_by_its_address(tmp_path: Path) -> None:
+    with buckets.credentials():
+        url = buckets.server().url(buckets.server().bucket())
+        with Ledger(tmp_path / "log", worlds.LOG, files=remote.opened(url)) as ledger:
+            ledger.append(worlds.batch(0, 300))
+        assert verify.log(store.read_only(url), worlds.POLICY).size == 300
+        assert list(reading.lines(url, 299))[0].startswith('{"index": 299')
 
 
 @pytest.mark.parametrize("kind", buckets.KINDS)
