@@ -109,8 +109,15 @@ class Statements:
     def _judged(self, compiled: rulebook.Compiled, columns: Sequence[str]) -> str:
         return self.condition(compiled.rule.table, sets.judges(compiled, columns), compiled)
 
-    def _keys(self, name: str, columns: Sequence[str], kinds_: Sequence[str] | None = None) -> list[str]:
+    def _keys(
+        self, name: str, columns: Sequence[str], kinds_: Sequence[str] | None = None, *, ordered: bool = False
+    ) -> list[str]:
         translator = self.translator(name)
+        if ordered and self.dialect.name == "postgresql":  # bytes are quicker to order than words
+            made = [translator.key(_column(c)) for c in columns]
+            texts = [self._types[name].of(_column(c)) == "VARCHAR" for c in columns]
+            both = zip(made, texts, strict=True)
+            return [self.dialect.render((self.dialect.phrase("ordered", m) or m) if text else m) for m, text in both]
         wanted: Sequence[str | None] = kinds_ or [None] * len(columns)
         return [self.dialect.render(translator.key(_column(c), k)) for c, k in zip(columns, wanted, strict=True)]
 
@@ -125,11 +132,13 @@ class Statements:
 
     def _unique(self, compiled: rulebook.Compiled, check: kinds.Unique) -> str:
         one = self.shown[compiled.rule.table]
-        keys = self._keys(one.name, check.columns)
+        keys = self._keys(one.name, check.columns, ordered=True)
         judged = self._judged(compiled, check.columns)
+        # Sorted once, its groups need no table of all keys.
+        ordered = f" ORDER BY {_numbered(len(keys))}" if self.dialect.name == "postgresql" else ""
         twice = (
-            f"SELECT {_numbered(len(keys))} FROM (SELECT {_named(keys)} FROM {one.origin} WHERE {judged}) AS g "
-            f"GROUP BY {_numbered(len(keys))} HAVING count(*) > 1"
+            f"SELECT {_numbered(len(keys))} FROM (SELECT {_named(keys)} FROM {one.origin} WHERE {judged}{ordered}) "
+            f"AS g GROUP BY {_numbered(len(keys))} HAVING count(*) > 1"
         )
         own = self._own(compiled, keys, check.columns)
         return f"SELECT {self._places(compiled)} FROM ({own}) AS t JOIN ({twice}) AS u ON {_equal(len(keys))}"
