@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from taihang.app import platform
 from taihang.app.jobs import attempts, service
+from taihang.app.migrations import upgrade
 from taihang.catalog import catalogue, text, words
 from taihang.catalog.lineage import names, sql
 from taihang.catalog.lineage import words as lines
@@ -33,7 +34,7 @@ def opened(name: str = "", tenant: str = "default") -> Iterator[catalogue.Catalo
     """The catalogue of this machine's user on the store of the settings."""
     store = stores.open_store(platform.places().store)
     try:
-        store.create()
+        upgrade.upgrade(store)
         yield catalogue.Catalogue(store, principal.Principal(name=name or getpass.getuser(), tenant=tenant))
     finally:
         store.close()

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taihang.app import platform
+from taihang.app.migrations import upgrade
 from taihang.catalog import text
 from taihang.catalog.tickets import desk, policy, words
 from taihang.core import errors, evidence, finding, ids, principal
@@ -29,7 +30,7 @@ def opened(name: str = "", tenant: str = "default") -> Iterator[desk.Desk]:
     """The desk of this machine's user on the store of the settings."""
     store = stores.open_store(platform.places().store)
     try:
-        store.create()
+        upgrade.upgrade(store)
         yield desk.Desk(store, principal.Principal(name=name or getpass.getuser(), tenant=tenant))
     finally:
         store.close()
