@@ -33,11 +33,14 @@ class Streams:
         """How many streams there are."""
         return sum(self._open.values())
 
-    @contextlib.contextmanager
-    def place(self, caller: str) -> Iterator[None]:
-        """A place for one stream. Raises faults.Limited (429) when a caller has too many."""
+    def check(self, caller: str) -> None:
+        """Nothing while the caller may have one stream more. Raises faults.Limited (429)."""
         if self._open.get(caller, 0) >= self._most:
             raise faults.Limited(429, "app.api:streams", most=self._most, after_s=5)
+
+    @contextlib.contextmanager
+    def place(self, caller: str) -> Iterator[None]:
+        """A place for one stream."""
         self._open[caller] = self._open.get(caller, 0) + 1
         try:
             yield

@@ -132,6 +132,8 @@ def stream_job(
     """What happens to a job, as server-sent events until it is over; `Last-Event-ID` goes on from there."""
     _seen(who, id, "job:read")
     language = i18n.current()
+    name = f"{who.who.tenant}/{who.who.name}"
+    who.service.streams.check(name)
 
     def read(after: int) -> tuple[Sequence[tuple[int, str, Any]], bool]:
         # The state first: what was said before it ended is then among the events.
@@ -139,7 +141,7 @@ def stream_job(
         found = who.platform.jobs.events(id, who.who, after)
         return [(one.number, "progress", _event(one, language)) for one in found], job.over and not found
 
-    made = who.service.streams.events(f"{who.who.tenant}/{who.who.name}", read, last)
+    made = who.service.streams.events(name, read, last)
     return StreamingResponse(made, media_type=streams.MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
 
 
