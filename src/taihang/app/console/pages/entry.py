@@ -13,6 +13,7 @@ import urllib.parse
 from nicegui import ui
 
 from taihang.app.console import frame, registry, visit
+from taihang.app.console.pages import provider
 
 _SIGN_IN = """
 async (event) => {
@@ -65,6 +66,7 @@ async def sign_in(looking: visit.Visit) -> None:
             <p id="told" role="alert"></p><button type="submit">{looking.t("entry.enter")}</button></form>""",
             sanitize=False,
         )
+        await provider.offered(looking, _inside(looking.query.get("next", "/")))
         _other_language(looking)
     ui.run_javascript(f"document.getElementById('form').addEventListener('submit', {script})")
 
