@@ -7,11 +7,14 @@ import statistics
 
 from tests.house import source
 
+# What Alembic wrote once, and nobody reads or changes.
+_READ = {path: tree for path, tree in source.modules().items() if path.parent.name != "versions"}
+
 
 def test_no_module_is_longer_than_400_lines() -> None:
     long = {
         source.place(path): lines
-        for path in source.modules()
+        for path in _READ
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
     }
     assert not long
@@ -25,7 +28,7 @@ def test_the_median_module_is_under_200_lines() -> None:
 def test_no_function_is_longer_than_60_lines() -> None:
     long = {
         source.place(path, node.lineno): f"{node.name}: {length} lines"
-        for path, tree in source.modules().items()
+        for path, tree in _READ.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > 60

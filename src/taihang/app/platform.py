@@ -10,6 +10,7 @@ from typing import ClassVar
 from taihang.app import decisions
 from taihang.app import home as homes
 from taihang.app.jobs import service as jobs
+from taihang.app.migrations import upgrade
 from taihang.catalog import catalogue
 from taihang.catalog.lineage import lineage
 from taihang.catalog.tickets import desk
@@ -107,5 +108,5 @@ def open_platform(where: Places | None = None) -> Platform:
 
 def prepare(whole: Platform) -> None:
     """The store's tables as this release needs them. Raises errors.UserError for a store of a newer release."""
-    whole.store.create()
+    upgrade.upgrade(whole.store)
     whole.jobs.create()

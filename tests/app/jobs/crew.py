@@ -55,13 +55,13 @@ class Crew:
         self.workers.append(process)
         return process
 
-    def wait(self, id: str, *states: str, who: Principal = ANN, timeout_s: float = 60) -> words.Job:
+    def wait(self, id: str, *states: str, who: Principal = ANN, timeout_s: float = 120) -> words.Job:
         """The job, once it is in one of the states (over, when none is given)."""
         wanted = states or ("done", "failed", "cancelled")
         self.until(lambda: self.jobs.get(id, who).state in wanted, timeout_s, lambda: str(self.jobs.get(id, who)))
         return self.jobs.get(id, who)
 
-    def until(self, true: Callable[[], bool], timeout_s: float = 60, told: Callable[[], str] = str) -> None:
+    def until(self, true: Callable[[], bool], timeout_s: float = 120, told: Callable[[], str] = str) -> None:
         """Wait until something holds; fail with what the workers printed."""
         end = time.monotonic() + timeout_s
         while not true():

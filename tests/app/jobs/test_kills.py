@@ -21,9 +21,9 @@ VOLATILE = {"created"}  # when the report was written
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """9 s with a covered lens."""
-    events = (script.Event(kind="covered", at_s=4, for_s=3),)
-    plan = script.Script(name="killed", duration_s=9, width=320, height=180, fps=5, events=events)
+    """6 s with a covered lens."""
+    events = (script.Event(kind="covered", at_s=2, for_s=3),)
+    plan = script.Script(name="killed", duration_s=6, width=320, height=180, fps=5, events=events)
     return film.render(tmp_path_factory.mktemp("film") / "killed.mp4", plan, seed=3).video
 
 

@@ -1,0 +1,1 @@
+"""The revisions of the schema, each made once and never changed again."""
