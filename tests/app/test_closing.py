@@ -267,6 +267,8 @@ def test_the_verbs(plant: Plant, run: Verbs) -> None:
     (ident,) = came["opened"]
     assert ident in run("tickets", "list", lang="zh")
     assert "已指派" in run("tickets", "list", lang="zh")
+    assert "no such" in run("tickets", "list", "--tenant", "other")
+    assert "no ticket" in run("tickets", "show", ident, "--tenant", "other", code=2)
     assert json.loads(run("tickets", "list", "--json"))["tickets"][0]["version"] == 2
     assert "say why" in run("tickets", "resolve", ident, code=2)
     assert "meanwhile" in run("tickets", "resolve", ident, "--reason", "x", "--expect", "1", code=2)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from taihang.catalog.tickets import hours, policy, rota
 from taihang.core import errors
+from tests.house import source
 
 UTC = datetime.UTC
 HEAD = 'taihang: tickets/1\nid: p\nversion: "1"\ntitle: {zh: 策, en: p}\n'
@@ -132,3 +133,11 @@ def test_any_bytes_are_a_policy_or_an_error(data: bytes) -> None:
         policy.loads(HEAD.encode() + data, "file")
     except errors.UserError as error:
         assert "\n" not in str(error)
+
+
+def test_the_policy_in_the_documentation_holds() -> None:
+    text = (source.ROOT / "docs" / "tickets.md").read_text(encoding="utf-8")
+    written = re.search(r"```yaml\n(.*?)```", text, re.S)
+    assert written is not None
+    loaded = policy.loads(written[1].encode(), "docs")
+    assert policy.Loaded(loaded.policy, loaded.sha256).notify(loaded.policy.entries[2])[1]["channel"]["kind"] == "email"

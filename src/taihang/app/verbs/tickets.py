@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from taihang.app.verbs import wording
+from taihang.app.verbs.users import Tenant
 from taihang.app.verbs.wording import AsJson, Lang, Level, t
 from taihang.core import i18n, words
 
@@ -40,6 +41,7 @@ def _list(
     overdue: Annotated[bool, typer.Option("--overdue", help=t("help.ticket_overdue"))] = False,
     after: Annotated[str | None, typer.Option("--after", help=t("help.ticket_after"))] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=500, help=t("help.ticket_limit"))] = 50,
+    tenant: Tenant = "default",
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
@@ -54,7 +56,7 @@ def _list(
         rule=rule,
         overdue=overdue or None,
     )
-    with tickets.opened() as at:
+    with tickets.opened(tenant=tenant) as at:
         page = at.list(only, after=after, limit=limit)
     if as_json:
         _json({"tickets": [card.model_dump(mode="json") for card in page.items], "next": page.next})
@@ -68,10 +70,10 @@ def _list(
 
 
 @app.command("show", help=t("help.tickets_show"))
-def _show(ticket: Ticket, as_json: AsJson = False, lang: Lang = None) -> None:
+def _show(ticket: Ticket, tenant: Tenant = "default", as_json: AsJson = False, lang: Lang = None) -> None:
     from taihang.app import tickets
 
-    with tickets.opened() as at:
+    with tickets.opened(tenant=tenant) as at:
         card, events, found = at.get(ticket), at.history(ticket), at.findings(ticket)
     if as_json:
         _json(
@@ -106,6 +108,7 @@ def _open(
     tag: Annotated[list[str] | None, typer.Option("--tag", help=t("help.ticket_tag"))] = None,
     number: Number = None,
     who: As = "",
+    tenant: Tenant = "default",
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
@@ -113,7 +116,7 @@ def _open(
     from taihang.catalog.tickets import policy as policies
 
     rules = policies.load(policy)
-    with tickets.opened(who) as at:
+    with tickets.opened(who, tenant) as at:
         done = tickets.open_report(
             at, report, rules, asset=asset, owner=owner, domain=domain, tags=tag or (), number=number
         )
@@ -121,10 +124,17 @@ def _open(
 
 
 @app.command("ack", help=t("help.tickets_ack"))
-def _ack(ticket: Ticket, expect: Expect = None, who: As = "", as_json: AsJson = False, lang: Lang = None) -> None:
+def _ack(
+    ticket: Ticket,
+    expect: Expect = None,
+    who: As = "",
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
     from taihang.app import tickets
 
-    with tickets.opened(who) as at:
+    with tickets.opened(who, tenant) as at:
         _card(at.move(ticket, "acknowledged", expected_version=expect), as_json)
 
 
@@ -135,22 +145,29 @@ def _assign(
     reason: Reason = "",
     expect: Expect = None,
     who: As = "",
+    tenant: Tenant = "default",
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
     from taihang.app import tickets
 
-    with tickets.opened(who) as at:
+    with tickets.opened(who, tenant) as at:
         _card(at.assign(ticket, owner, reason=reason, expected_version=expect), as_json)
 
 
 @app.command("resolve", help=t("help.tickets_resolve"))
 def _resolve(
-    ticket: Ticket, reason: Reason = "", expect: Expect = None, who: As = "", as_json: AsJson = False, lang: Lang = None
+    ticket: Ticket,
+    reason: Reason = "",
+    expect: Expect = None,
+    who: As = "",
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
     from taihang.app import tickets
 
-    with tickets.opened(who) as at:
+    with tickets.opened(who, tenant) as at:
         _card(at.move(ticket, "resolved", reason=reason, expected_version=expect), as_json)
 
 
@@ -165,13 +182,14 @@ def _verify(
     detector: Annotated[str, typer.Option("--detector", help=t("help.detector"))] = "builtin",
     expect: Expect = None,
     who: As = "",
+    tenant: Tenant = "default",
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
     from taihang.app import closing, tickets
 
     on = closing.Version(tuple(sources), rules, number, _moment(as_of), budget, detector)
-    with tickets.opened(who) as at:
+    with tickets.opened(who, tenant) as at:
         card = closing.verify(at, ticket, on, expected_version=expect)
         event = at.history(ticket)[-1]
     _card(card, as_json)
@@ -191,6 +209,7 @@ def _regress(
     budget: Annotated[str, typer.Option("--budget", help=t("help.budget"))] = "2%",
     detector: Annotated[str, typer.Option("--detector", help=t("help.detector"))] = "builtin",
     who: As = "",
+    tenant: Tenant = "default",
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
@@ -198,7 +217,7 @@ def _regress(
     from taihang.catalog.tickets import policy as policies
 
     on = closing.Version(tuple(sources), rules, number, _moment(as_of), budget, detector)
-    with tickets.opened(who) as at:
+    with tickets.opened(who, tenant) as at:
         done = closing.regress(at, asset, on, policies.load(policy))
     if as_json:
         _json({"version": done.version, "held": done.held, "broken": done.broken, "unjudged": done.unjudged})
@@ -213,11 +232,17 @@ def _regress(
 
 @app.command("close", help=t("help.tickets_close"))
 def _close(
-    ticket: Ticket, reason: Reason = "", expect: Expect = None, who: As = "", as_json: AsJson = False, lang: Lang = None
+    ticket: Ticket,
+    reason: Reason = "",
+    expect: Expect = None,
+    who: As = "",
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+    lang: Lang = None,
 ) -> None:
     from taihang.app import tickets
 
-    with tickets.opened(who) as at:
+    with tickets.opened(who, tenant) as at:
         _card(at.move(ticket, "closed", reason=reason, expected_version=expect), as_json)
 
 
@@ -227,12 +252,13 @@ def _comment(
     remark: Annotated[str, typer.Argument(metavar="TEXT", help=t("help.ticket_remark"))],
     expect: Expect = None,
     who: As = "",
+    tenant: Tenant = "default",
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
     from taihang.app import tickets
 
-    with tickets.opened(who) as at:
+    with tickets.opened(who, tenant) as at:
         _card(at.comment(ticket, remark, expected_version=expect), as_json)
 
 
@@ -249,12 +275,13 @@ def _deliver(lang: Lang = None) -> None:
 def _quarantine(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=t("help.quarantine_source"))],
     out: Annotated[Path, typer.Option("--out", help=t("help.out"))],
+    tenant: Tenant = "default",
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
     from taihang.app import quarantining, tickets
 
-    with tickets.opened() as at:
+    with tickets.opened(tenant=tenant) as at:
         done = quarantining.separate(at, source, out)
     if as_json:
         files = [str(path) for path in done.files]
