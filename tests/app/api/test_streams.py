@@ -50,10 +50,11 @@ def test_a_reader_that_goes_away_leaves_nothing_and_silence_is_kept_alive(tmp_pa
                 lines = answer.iter_lines()
                 assert any(line == ": still here" for line in lines)
                 with httpx.stream("GET", address, headers=headers, timeout=20) as second:
-                    next(second.iter_lines())
+                    more = second.iter_lines()
+                    next(more)
                     assert kept.open == 2
                     assert httpx.get(address, headers=headers).status_code == 429
-                        del more
+                    del more
             until = time.monotonic() + 20
             while kept.open and time.monotonic() < until:
                 time.sleep(0.05)
