@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import taihang
+from taihang.app import configuration
 from taihang.app.verbs import access, catalog, film, jobs, ledger, remote, rules, tables, tickets, up, users
 from taihang.app.verbs.wording import t
 from taihang.core import errors
@@ -42,6 +43,7 @@ def _options(
     ] = False,
 ) -> None:
     _state["debug"] = debug
+    configuration.load()
 
 
 _state = {"debug": False}

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from taihang.app import platform
+from taihang.app import configuration, platform
 
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG, from linux/prctl.h
 _POLL_S = 0.3
@@ -98,6 +98,7 @@ def main() -> int:
     ctypes.CDLL(None).prctl(_DIES_WITH_PARENT, signal.SIGTERM)
     if os.getppid() != int(sys.argv[1]):
         return 0  # the parent died before that was said
+    configuration.load()
     where = platform.places()
     return worker.serve(where.store, where.home, platform.JOB_MODULES)
 

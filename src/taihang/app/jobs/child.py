@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from taihang.app import configuration
 from taihang.app.jobs import kinds, notes, patience, records, tables
 from taihang.core import errors, i18n
 from taihang.core import principal as people
@@ -106,6 +107,7 @@ def main() -> None:
     os.environ["TAIHANG_HOME"] = asked["home"]
     i18n.use(asked["lang"])
     try:
+        configuration.load()
         kinds.load(asked["modules"])
         store = opening.open_store(asked["store"])
         context = Context(
