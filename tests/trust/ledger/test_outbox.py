@@ -85,6 +85,15 @@ def test_a_false_label_is_refused(store: opening.Store, wrong: Entry) -> None:
         outbox.put(conn, "a", wrong)
 
 
+def test_looking_costs_no_write(store: opening.Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Ledger(tmp_path / "log", worlds.LOG) as ledger:
+        _put(store, "a", "s")
+        _moved(store, ledger)
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "begin", lambda: pytest.fail("a write transaction"))
+            assert outbox.publish(store, ledger) == 0
+
+
 def test_a_subject_that_is_too_long_is_refused(store: opening.Store) -> None:
     with store.begin() as conn:
         outbox.put(conn, "a", Entry.now("k", "𠮷" * 500))
