@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,13 +30,26 @@ class World:
     at: float = 0.0
 
 
-@pytest.fixture(params=stores.KINDS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    with stores.store(request.param, tmp_path) as store:
+@contextlib.contextmanager
+def opened(kind: str, folder: Path) -> Iterator[World]:
+    with stores.store(kind, folder) as store:
         store.create()
         made = World(store, None, None)  # type: ignore[arg-type]
         made.policies = policies.Policies(store, ticks=lambda: made.at)
         made.guard = guard.Guard(made.policies)
+        yield made
+
+
+@pytest.fixture(params=stores.KINDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    with opened(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[World]:
+    """Where the store makes no difference."""
+    with opened("sqlite", tmp_path) as made:
         yield made
 
 
@@ -99,10 +113,10 @@ def test_a_role_of_the_tenants_own(world: World) -> None:
         "/* permit(principal, action, resource);",
     ],
 )
-def test_what_does_not_fit_the_schema_is_not_kept(world: World, text: str) -> None:
+def test_what_does_not_fit_the_schema_is_not_kept(local: World, text: str) -> None:
     with pytest.raises(errors.UserError, match="do not fit"):
-        world.policies.draft(ADMIN, text)
-    assert world.policies.list(ADMIN) == []
+        local.policies.draft(ADMIN, text)
+    assert local.policies.list(ADMIN) == []
 
 
 NEST = "permit(principal, action, resource) when {{ {} }};"
@@ -117,14 +131,14 @@ NEST = "permit(principal, action, resource) when {{ {} }};"
     ],
     ids=["brackets", "sums", "lists"],
 )
-def test_a_text_that_kills_the_parser_kills_only_the_trial(world: World, text: str) -> None:
+def test_a_text_that_kills_the_parser_kills_only_the_trial(local: World, text: str) -> None:
     with pytest.raises(errors.UserError, match="cannot be parsed"):
-        world.policies.draft(ADMIN, text)
+        local.policies.draft(ADMIN, text)
 
 
-def test_a_text_that_is_too_long(world: World) -> None:
+def test_a_text_that_is_too_long(local: World) -> None:
     with pytest.raises(errors.UserError, match="too long"):
-        world.policies.draft(ADMIN, "//" + "x" * 40_000)
+        local.policies.draft(ADMIN, "//" + "x" * 40_000)
 
 
 @pytest.mark.parametrize(
@@ -138,12 +152,12 @@ def test_a_text_that_is_too_long(world: World) -> None:
         "forbid(principal, action, resource) when { 9223372036854775807 + 1 == 2 };",
     ],
 )
-def test_an_admin_cannot_lock_the_door_behind_them(world: World, text: str) -> None:
+def test_an_admin_cannot_lock_the_door_behind_them(local: World, text: str) -> None:
     case = policies.Case(roles=("viewer",), action="job:create", allowed=False)
-    made = world.policies.draft(ADMIN, text, cases=[case])
+    made = local.policies.draft(ADMIN, text, cases=[case])
     with pytest.raises((errors.Conflict, errors.UserError), match=r"any more|case fails"):
-        world.policies.activate(ADMIN, made.version)
-    assert world.guard.allowed(ADMIN, "policy:update", guard.Resource("policy", tenant="north"))
+        local.policies.activate(ADMIN, made.version)
+    assert local.guard.allowed(ADMIN, "policy:update", guard.Resource("policy", tenant="north"))
 
 
 def test_cases_are_needed_and_have_to_come_out_as_said(world: World) -> None:
