@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from taihang.core import i18n
 from tests.report import chromium
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
@@ -18,11 +19,16 @@ class Pages(chromium.Browser):
     """A browser on the console at `base`. What is not there yet is waited for, up to `patience_s`."""
 
     base = ""
+    language = "zh"
     patience_s = 20.0
+
+    def t(self, key: str, **values: Any) -> str:
+        """The console's own word for something, in the browser's language."""
+        return i18n.text(key if ":" in key else f"app.console:{key}", self.language, **values)  # type: ignore[arg-type]
 
     def goto(self, path: str) -> None:
         """Open a page and wait until the console's socket is up."""
-        chromium._call(f"{self._at}/url", {"url": path if "://" in path else self.base + path})
+        chromium._call(f"{self._at}/url", {"url": path if path.startswith("http") else self.base + path})
         self.until("return document.readyState === 'complete'")
 
     def until(self, script: str, *args: Any) -> Any:
@@ -49,16 +55,28 @@ class Pages(chromium.Browser):
         """The first visible control with this text or accessible name."""
         return self.until(
             """const wanted = arguments[0];
+            // An icon is a word in a font of signs: it is no part of what a button says.
+            const shown = (e) => [...e.querySelectorAll('.q-icon')].reduce(
+              (text, icon) => text.replace(icon.innerText, ''), e.innerText || '').trim();
             return [...document.querySelectorAll(arguments[1])].find(e => e.getClientRects().length &&
-              ((e.innerText || '').trim() === wanted || e.getAttribute('aria-label') === wanted))""",
+              (shown(e) === wanted || e.getAttribute('aria-label') === wanted))""",
             text,
             tags,
         )
 
     def click(self, found: Any) -> None:
         """Click as a mouse does."""
-        element = found if isinstance(found, dict) else self.named(found)
-        chromium._call(f"{self._at}/element/{element[_ELEMENT]}/click", {})
+        end = time.monotonic() + self.patience_s
+        while True:
+            element = found if isinstance(found, dict) else self.named(found)
+            try:
+                chromium._call(f"{self._at}/element/{element[_ELEMENT]}/click", {})
+            except OSError:  # it still moves, or something lies over it
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
     def type(self, css: str, text: str, *, clear: bool = True) -> None:
         """Type into a field."""

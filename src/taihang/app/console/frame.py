@@ -117,6 +117,10 @@ def acting(looking: visit.Visit, work: Callable[[], Any]) -> Callable[[], Any]:
             await work()
         except errors.TaihangError as error:
             looking.complain(error)
+        except Exception as error:
+            # A defect is shown too, and goes on to the log.
+            looking.complain(errors.Failure("app:defect", kind=type(error).__name__, reason=""))
+            raise
 
     return done
 

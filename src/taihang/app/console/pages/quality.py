@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 from nicegui import ui
@@ -17,7 +16,7 @@ from taihang.app.console import frame, moments, registry, uploading, visit
 from taihang.core import errors
 
 _ACCEPT = ".parquet,.pq,.csv,.tsv,.json,.jsonl,.ndjson,.arrow,.feather,.xlsx,.xls,.ods"
-_LARGEST, _SHOWN = 64 << 20, 50
+_LARGEST, _READ, _SHOWN = 64 << 20, 20_000, 50
 _FORMS = ("not_null", "unique", "range", "pattern", "one_of", "length")
 
 
@@ -190,8 +189,7 @@ async def _bad_rows(looking: visit.Visit, report: str, file: str, rule: str) -> 
     if len(data) > _LARGEST:
         raise errors.UserError("app.console:quality.large", most=_LARGEST)
     whole = pq.read_table(pa.BufferReader(data))
-    mine = whole.filter(pc.list_value_length(whole["_rules"]) > 0).slice(0, 20_000).to_pylist()
-    rows = [row for row in mine if rule in row["_rules"]][:_SHOWN]
+    rows = [row for row in whole.slice(0, _READ).to_pylist() if rule in row["_rules"]][:_SHOWN]
     names = [name for name in whole.schema.names if not name.startswith("_")][:12]
     table(looking, [looking.t("quality.row"), *names], [functools.partial(_cells, names, row) for row in rows])
     ui.link(looking.t("quality.all_rows"), f"/api/v1/reports/{report}/files/{file}").classes("th-note")
