@@ -63,8 +63,8 @@ def _row(looking: visit.Visit, one: dict[str, Any]) -> None:
         for tag in one["tags"]:
             ui.label(tag).classes("th-state")
     values = (
-        looking.t(f"assets.kind.{one['kind']}"), looking.t(f"assets.level.{one['sensitivity']}"), looking.person(one["owner"]),
-        one["versions"], moments.at(one["changed"])[:16],
+        looking.t(f"assets.kind.{one['kind']}"), looking.t(f"assets.level.{one['sensitivity']}"),
+        looking.person(one["owner"]), one["versions"], moments.at(one["changed"])[:16],
     )  # fmt: skip
     for value in values:
         with ui.element("td"):
@@ -137,7 +137,8 @@ async def _lineage(looking: visit.Visit, version: str) -> None:
                   "symbol": "rect" if id in runs else "circle",
                   "itemStyle": {"color": "#e36414" if id == version else "#5f6b76" if id in runs else "#0f4c5c"}}
                  for id, name in names.items()],
-        "links": [{"source": node if way == "in" else run, "target": run if way == "in" else node} for node, run, way in links],
+        "links": [{"source": node if way == "in" else run, "target": run if way == "in" else node}
+                  for node, run, way in links],
     }  # fmt: skip
     ui.echart({"tooltip": {}, "series": [series]}).classes("w-full h-72")
 
