@@ -74,7 +74,8 @@ def main() -> None:
         for one, other in zip(found.outcomes, again.outcomes, strict=True):
             assert one.rows.tolist() == other.rows.tolist()
         on = target.open_all([f"t={table}"])["t"]
-        keys = pa.table({"id": pa.array(range(rows // 2, rows // 2 + 20), pa.int64())})
+        some = pa.array(range(rows // 2, rows // 2 + 20), pa.int64())
+        keys = pa.table({"row": some, "id": some})
         first = timed("rows_of_a_fix", lambda: recheck.first(recheck.row_rules(book, "t"), on, keys))
         assert first.found
     ratio = {k: round(v / used["full"], 4) for k, v in used.items() if k != "full"}

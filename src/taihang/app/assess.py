@@ -27,6 +27,7 @@ from taihang.data.quality import (
     target,
     verdicts,
 )
+from taihang.data.quality import incremental as parts
 from taihang.report import bundle, document
 from taihang.rules import lock, rulebook
 
@@ -56,7 +57,8 @@ class Options:
     `by_time` names columns of days, `COLUMN` or `TABLE.COLUMN`, for the heat maps; `standard`
     regroups the scorecard; `keep` adds the run to the history of the asset. `engine`: `auto` judges
     tables of one PostgreSQL database there and all else here; `duckdb`, `postgresql`, `spark` or
-    `clickhouse` say where.
+    `clickhouse` say where. `incremental` reads only files that are new or changed since the last such
+    run of the book over the same tables, here.
     """
 
     formats: Sequence[str] = bundle.DEFAULT
@@ -67,6 +69,7 @@ class Options:
     gate: gate.Gate = dataclasses.field(default_factory=gate.Gate)
     keep: bool = True
     engine: str = "auto"
+    incremental: bool = False
 
 
 def assess(
@@ -123,7 +126,9 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     cut: frozenset[str] = frozenset()
     if options.sample is not None:
         targets, cut = sampling.sampled(book, targets, options.sample)
-    with _judged(book, targets, options.engine, as_of) as found:
+    if options.incremental and (options.engine not in {"auto", "duckdb"} or cut):
+        raise errors.UserError("app:assess.incremental")
+    with _judged(book, targets, options.engine, as_of, incremental=options.incremental) as found:
         made = _Made(found, cut, options)
         with tempfile.TemporaryDirectory(prefix="taihang-") as folder:
             report = made.report(Path(folder), files)
@@ -137,9 +142,20 @@ def _assessed(  # noqa: PLR0917 - what assess was given
 
 
 def _judged(
-    book: rulebook.Rulebook, targets: Mapping[str, target.Target], engine: str, as_of: datetime.datetime | None
+    book: rulebook.Rulebook,
+    targets: Mapping[str, target.Target],
+    engine: str,
+    as_of: datetime.datetime | None,
+    *,
+    incremental: bool,
 ) -> contextlib.AbstractContextManager[assessment.Assessment]:
     """The assessment, while the engine that made it can still be asked for its bad rows."""
+    if incremental:
+        mark = ids.digest_json(
+            [book.id, [[name, str(Path(on.source.name).absolute())] for name, on in targets.items()]]
+        )
+        state = home.folder() / "quality" / "state" / mark[:32]
+        return contextlib.nullcontext(parts.assess(book, targets, state=state, as_of=as_of)[0])
     if engine == "duckdb" or (engine == "auto" and not any(on.source.kind == "postgresql" for on in targets.values())):
         return contextlib.nullcontext(assessment.assess(book, targets, as_of=as_of))
     from taihang.data.quality.pushdown import running  # noqa: PLC0415 - the other engines' dialects are large

@@ -136,7 +136,7 @@ def test_many_runs_of_an_index_are_merged(tmp_path: Path) -> None:
     for part in range(20):
         some = np.arange(part, part + 5, dtype=np.uint64)
         index.add(some, keys.places(part, np.arange(5)), range(20))
-    assert len(index.names) <= 8
+    assert len(index.names) <= 12
     found, places = index.with_keys(np.array([3], np.uint64), range(20))
     assert found.tolist() == [3] * 4
     assert sorted(keys.part_of(places).tolist()) == [0, 1, 2, 3]

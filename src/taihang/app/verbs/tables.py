@@ -52,6 +52,7 @@ def _assess(
     standard: Annotated[list[str] | None, typer.Option("--standard", help=t("help.standard"))] = None,
     show_values: Annotated[bool, typer.Option("--show-values", help=t("help.show_values"))] = False,
     engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help=t("help.engine"))] = "auto",
+    incremental: Annotated[bool, typer.Option("--incremental", help=t("help.incremental"))] = False,
     server: Server = None,
     lang: Lang = None,
 ) -> None:
@@ -80,6 +81,7 @@ def _assess(
         standards=standard or (),
         gate=gate.Gate(junit=junit, sarif=sarif, annotations=annotations),
         engine=engine,
+        incremental=incremental,
     )
     done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
     terminal.assessed(done)

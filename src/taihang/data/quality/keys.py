@@ -16,7 +16,7 @@ import numpy.typing as npt
 Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 ROW_BITS = 40
-_MOST_RUNS = 6
+_MOST_RUNS, _MERGED = 12, 8
 
 
 def places(part: int, rows: npt.NDArray[np.int64]) -> Places:
@@ -49,11 +49,12 @@ class Index:
             self._write(keys, found)
         if len(self.names) > _MOST_RUNS:
             runs = [self._read(name) for name in self.names]
+            # The smallest together: a key is rewritten as often as the runs grow eightfold.
             order = sorted(range(len(runs)), key=lambda n: runs[n].shape[1])
-            # All but the largest: each key is rewritten few times over the life of the table.
-            merged = np.concatenate([runs[n] for n in order[:-1]], axis=1)
+            small, rest = order[:_MERGED], order[_MERGED:]
+            merged = np.concatenate([runs[n] for n in small], axis=1)
             kept = np.isin(part_of(merged[1].view(np.int64)), list(alive))
-            self.names = [self.names[order[-1]]]
+            self.names = [self.names[n] for n in rest]
             self._write(merged[0][kept], merged[1][kept].view(np.int64))
 
     def with_keys(self, keys: Keys, alive: Collection[int]) -> tuple[Keys, Places]:
