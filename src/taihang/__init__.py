@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from taihang.app.client.client import Client as Client
     from taihang.app.inspect import inspect as inspect
+    from taihang.data.quality.chain import expect as expect
 
 __version__ = "0.1.0"
 
-_LAZY = {"Client": "taihang.app.client.client", "inspect": "taihang.app.inspect"}
-__all__ = ["Client", "__version__", "inspect"]
+_LAZY = {
+    "Client": "taihang.app.client.client",
+    "expect": "taihang.data.quality.chain",
+    "inspect": "taihang.app.inspect",
+}
+__all__ = ["Client", "__version__", "expect", "inspect"]
 
 
 def __getattr__(name: str) -> Any:

@@ -29,12 +29,12 @@ Book = Annotated[Path, typer.Argument(metavar="R.rules.yaml", help=t("help.ruleb
 
 @shelf.command("check", help=t("help.rules_verb"))
 def _check(
-    rulebook: Annotated[str | None, typer.Argument(metavar="RULEBOOK", help=t("help.rulebook"))] = None,
+    rulebooks: Annotated[list[str] | None, typer.Argument(metavar="RULEBOOK", help=t("help.rulebook"))] = None,
     lang: Lang = None,
 ) -> None:
     from taihang.app import books, terminal
 
-    terminal.books(books.shipped() if rulebook is None else [books.checked(rulebook)])
+    terminal.books([books.checked(one) for one in rulebooks] if rulebooks else books.shipped())
 
 
 @shelf.command("import", help=t("help.rules_import"))

@@ -35,7 +35,7 @@ def book(*rules: Mapping[str, Any], name: str, version: str, title: Mapping[str,
         "rules:" if rules else "rules: []",
     ]
     for number, rule in enumerate(rules):
-        implied = f"{number + 1}-{str(rule['check']['kind']).replace('_', '-')}"
+        implied = f"{number + 1}-{str(rule.get('check', {}).get('kind', 'where')).replace('_', '-')}"
         lines.append(f"  - {json.dumps({'id': implied, **rule}, ensure_ascii=False)}")
     text = "\n".join(lines) + "\n"
     rulebook.loads(text, f"{name}{rulebook.SUFFIX}")
