@@ -15,7 +15,7 @@ from taihang.data.quality import assessment, expectations, target
 from taihang.rules import kinds, rulebook
 
 _KINDS: dict[str, type[kinds.Kind]] = {
-    kind.model_fields["kind"].annotation.__args__[0]: kind  # type: ignore[union-attr]
+    kind.model_fields["kind"].annotation.__args__[0]: kind
     for kind in (*kinds.RowKind.__args__, *kinds.SetKind.__args__)
 }
 _RULE = frozenset({"id", "title", "level", "dimension", "filter", "message", "tolerate", "weight", "tags"})

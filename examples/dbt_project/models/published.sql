@@ -1,0 +1,2 @@
+{{ config(materialized='external', location=env_var('WORK') ~ '/published.parquet') }}
+select * from {{ ref('orders') }}
