@@ -88,8 +88,21 @@ def naive(path: Path) -> list[Any]:
     return list(row or ())
 
 
-def _book() -> str:
-    rules = [{"id": f"r{n}", "table": "t", "check": check} for n, (check, _) in enumerate(RULES)]
+def _varied(check: dict[str, Any], turn: int) -> dict[str, Any]:
+    """The same kind of rule with another threshold, so that few are copies of others."""
+    made = dict(check)
+    if turn and made["kind"] == "regex":
+        made["pattern"] += f"|x{turn}"
+    elif turn and made["kind"] == "in_set":
+        made["values"] = [*made["values"], f"v{turn}"]
+    elif turn and isinstance(made.get("max"), (int, float)):
+        made["max"] += turn
+    return made
+
+
+def _book(count: int = len(RULES)) -> str:
+    checks = [_varied(RULES[n % len(RULES)][0], n // len(RULES)) for n in range(count)]
+    rules = [{"id": f"r{n}", "table": "t", "check": check} for n, check in enumerate(checks)]
     title = {"zh": "基准", "en": "bench"}
     return json.dumps({"taihang": "rules/1", "id": "bench", "version": "1", "title": title, "rules": rules})
 
@@ -114,6 +127,8 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--long", action="store_true", help="10 million rows")
     reader.add_argument("--rounds", type=int, default=3)
+    reader.add_argument("--rows", type=int, help="so many rows instead")
+    reader.add_argument("--rules", type=int, default=len(RULES), help="so many rules: the same with other thresholds")
     reader.add_argument("--make", nargs=2)
     reader.add_argument("--naive")
     asked = reader.parse_args()
@@ -123,10 +138,10 @@ def main() -> None:
     if asked.naive:
         print(json.dumps(naive(Path(asked.naive)), default=float))
         return
-    rows = 10_000_000 if asked.long else 1_000_000
+    rows = asked.rows or (10_000_000 if asked.long else 1_000_000)
     with tempfile.TemporaryDirectory() as folder:
         table, book = Path(folder) / "t.parquet", Path(folder) / "b.rules.yaml"
-        book.write_text(_book(), encoding="utf-8")
+        book.write_text(_book(asked.rules), encoding="utf-8")
         subprocess.run([sys.executable, __file__, "--make", str(rows), str(table)], check=True)
         out = Path(folder) / "out"
         taihang = str(Path(sys.executable).with_name("taihang"))
@@ -143,7 +158,7 @@ def main() -> None:
         name: {k: round(statistics.median(r[k] for r in some), 3) for k in some[0]} for name, some in runs.items()
     }
     ratio = {k: round(medians["taihang"][k] / medians["naive"][k], 2) for k in medians["naive"]}
-    print(json.dumps({"rows": rows, "rules": len(RULES), "bad_rows": bad, **medians, "ratio": ratio}, indent=2))
+    print(json.dumps({"rows": rows, "rules": asked.rules, "bad_rows": bad, **medians, "ratio": ratio}, indent=2))
 
 
 if __name__ == "__main__":
