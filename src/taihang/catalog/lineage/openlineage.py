@@ -6,12 +6,12 @@ https://openlineage.io/spec/2-0-2/OpenLineage.json, facets in the versions named
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import json
 from typing import Any
 
 import sqlalchemy as sa
 
-from taihang import __version__
 from taihang.catalog import registering
 from taihang.catalog import tables as catalogued
 from taihang.catalog.lineage import names, tables, words
@@ -19,7 +19,8 @@ from taihang.core import errors
 from taihang.core import words as core
 from taihang.engines.store import scope as scoping
 
-PRODUCER = f"urn:taihang:{__version__}"
+# Not `taihang.__version__`: the package's own names reach up to every layer.
+PRODUCER = f"urn:taihang:{importlib.metadata.version('taihang')}"
 _SPEC = "https://openlineage.io/spec"
 EVENT = f"{_SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = {
