@@ -115,6 +115,8 @@ class Rule(Part):
     """Its part in the dimension's score."""
     tags: Annotated[tuple[words.Slug, ...], pydantic.Field(max_length=64)] = ()
     """Words to choose rules by."""
+    reason: i18n.Text | None = None
+    """Why the rule is there; a suggested rule says what it was seen in."""
     enabled: bool = True
     """False takes an inherited rule out."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from taihang.core import ids
+from taihang.core import i18n, ids
 from taihang.data.quality import target
 from taihang.engines import tables
 from taihang.rules import numbers
@@ -27,19 +27,20 @@ def suggested(targets: Mapping[str, target.Target]) -> str:
     lines = [
         "taihang: rules/1",
         "id: suggested",
-        f"version: {json.dumps(ids.digest_json(rules)[:12])}",
+        f"version: {json.dumps(ids.digest_json([(name, check) for name, check, _ in rules])[:12])}",
         "title: {zh: 根据前一万行建议的规则, en: Rules suggested from the first 10000 rows}",
         "rules:" if rules else "rules: []",
     ]
     for number, (name, check, reason) in enumerate(rules):
         slug = f"s{number + 1}-{str(check['kind']).replace('_', '-')}"
         head = f"  - {{id: {slug}, table: {json.dumps(name, ensure_ascii=False)}"
-        lines += [f"  # {reason}", f"{head}, level: blue, check: {json.dumps(check, ensure_ascii=False)}}}"]
+        told = json.dumps(reason.both().model_dump(), ensure_ascii=False)
+        lines.append(f"{head}, level: blue, check: {json.dumps(check, ensure_ascii=False)}, reason: {told}}}")
     return "\n".join(lines) + "\n"
 
 
-def _rules(name: str, on: target.Target) -> Iterator[tuple[str, dict[str, object], str]]:
-    yield name, {"kind": "row_count", "min": 1}, "an empty table is seldom meant"
+def _rules(name: str, on: target.Target) -> Iterator[tuple[str, dict[str, object], i18n.Message]]:
+    yield name, {"kind": "row_count", "min": 1}, _why("rows")
     head = _head(on)
     if head.num_rows < _FEWEST:
         return
@@ -47,9 +48,9 @@ def _rules(name: str, on: target.Target) -> Iterator[tuple[str, dict[str, object
         values = head.column(column)
         known = values.drop_null()
         if values.null_count == 0:
-            yield name, {"kind": "not_null", "column": column}, f"none is NULL in {len(values)} rows"
+            yield name, {"kind": "not_null", "column": column}, _why("not_null", rows=len(values))
         if pa.types.is_floating(values.type):
-            yield name, {"kind": "finite", "column": column}, "a column of numbers"
+            yield name, {"kind": "finite", "column": column}, _why("finite")
         plain = pa.types.is_integer(values.type) or pa.types.is_string(values.type)
         if (
             plain
@@ -57,11 +58,15 @@ def _rules(name: str, on: target.Target) -> Iterator[tuple[str, dict[str, object
             and len(known) >= _FEWEST
             and pc.count_distinct(known).as_py() >= _SHARE * len(known)
         ):
-            yield name, {"kind": "unique", "columns": [column]}, "its name says id, and its values seldom repeat"
+            yield name, {"kind": "unique", "columns": [column]}, _why("unique")
         if pa.types.is_string(values.type) and len(known) >= _FEWEST:
             kind = _meaning(known)
             if kind:
-                yield name, {"kind": "semantic", "column": column, "is": kind}, f"nearly all seem to be {kind}"
+                yield name, {"kind": "semantic", "column": column, "is": kind}, _why("semantic", kind=kind)
+
+
+def _why(name: str, **values: object) -> i18n.Message:
+    return i18n.Message(key=f"data.quality:suggest.{name}", values=values)
 
 
 def _head(on: target.Target) -> pa.Table:
