@@ -227,8 +227,7 @@ def _told(findings: Sequence[verdicts.Finding]) -> words.Bad:
 
 def _spans(findings: Sequence[verdicts.Finding]) -> pa.Table:
     rows: list[dict[str, Any]] = [
-        {"start_s": f.place.start_s, "end_s": f.place.end_s, "keys": text.dumped(f.place.keys)}
-        for f in findings
+        {"start_s": f.place.start_s, "end_s": f.place.end_s, "keys": text.dumped(f.place.keys)} for f in findings
     ]
     return pa.Table.from_pylist(rows, schema=SPANS)
 
