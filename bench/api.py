@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 CLIENTS = 32
-FINDINGS = 20_000
+FINDINGS = 5_000
 
 
 def bare(folder: Path) -> Any:

@@ -15,13 +15,14 @@ from taihang.app.api.routes import (
     session,
     system,
     tickets,
+    tokens,
     uploads,
 )
 
 ROUTERS = tuple(
     module.router
     for module in (
-        *(system, session, providers, people, policies),
+        *(system, session, providers, people, tokens, policies),
         *(uploads, assets, lineage, findings, reports),
         *(jobs, schedules, tickets, rules, ledger),
     )
