@@ -31,6 +31,8 @@ def test_no_page_keeps_anybody_out(visitor: pages.Pages) -> None:
     for path in PAGES:
         visitor.goto(path)
         visitor.until("return document.querySelector('main.th-main h1')")
+        if path == "/rules/edit":
+            visitor.until("return document.querySelector('.cm-content[aria-label]')")
         visitor.run(axe)
         grave = visitor.run(
             """return axe.run(document, {runOnly: ['wcag2a', 'wcag2aa']}).then(r => r.violations

@@ -6,6 +6,7 @@ import csv
 import difflib
 import functools
 import io
+import json
 from typing import Any
 
 from nicegui import ui
@@ -110,6 +111,12 @@ class _Editor:
                         self._lines = ui.column().classes("w-full gap-0 th-mono")
                         self._other.on_value_change(frame.acting(looking, self._compare))
                         await self._compare()
+        # The editor's own field has no name for those who do not see it.
+        ui.run_javascript(
+            f"""(async () => {{ let field;
+            while (!(field = document.querySelector('.th-code .cm-content'))) await new Promise((d) => setTimeout(d, 50));
+            field.setAttribute('aria-label', {json.dumps(t("rules.one.title"))}); }})()"""
+        )
         await self._check()
 
     async def _text(self, version: str) -> str:
