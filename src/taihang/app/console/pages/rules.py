@@ -91,7 +91,7 @@ class _Editor:
         with ui.element("div").classes("th-two"):
             with ui.column().classes("w-full gap-2"):
                 self._told = ui.label("").classes("th-note").props('role="status"')
-                self._code = ui.codemirror(self._kept, language="YAML", theme="basicLight").classes("w-full th-code")
+                self._code = ui.codemirror(self._kept, language="YAML", theme="githubLight").classes("w-full th-code")
                 self._code.on_value_change(frame.acting(looking, self._check))
             with ui.column().classes("w-full gap-4"):
                 with frame.card(t("rules.try")):
@@ -114,7 +114,8 @@ class _Editor:
         # The editor's own field has no name for those who do not see it.
         ui.run_javascript(
             f"""(async () => {{ let field;
-            while (!(field = document.querySelector('.th-code .cm-content'))) await new Promise((d) => setTimeout(d, 50));
+            const wait = () => new Promise((done) => setTimeout(done, 50));
+            while (!(field = document.querySelector(".th-code .cm-content"))) await wait();
             field.setAttribute('aria-label', {json.dumps(t("rules.one.title"))}); }})()"""
         )
         await self._check()
