@@ -72,7 +72,7 @@ def test_templates_come_from_books_below(tmp_path: Path) -> None:
     ("{id: r, with: {column: a}}", "use"),
     ("{id: r, use: filled, with: [a]}", "with"),
     ("{id: r, use: loop}", "loop → loop"),
-    ("{id: r, use: pair, with: {a: [x], b: y}}", "a"),
+    ("{id: r, use: pair, with: {a: {x: 1}, b: y}}", "a"),
     ("{id: r, use: within, with: {column: a, most: {x: 1}}}", "max"),
 ])  # fmt: skip
 def test_a_mistake_is_one_line_at_its_place(rule: str, says: str) -> None:

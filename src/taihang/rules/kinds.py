@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 import pydantic_core
 
-from taihang.core import i18n, words
 from taihang.rules import duration, numbers
 
 Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)]
@@ -299,8 +298,7 @@ class Aggregate(_OneColumn, Bounds):
     told = "value_told"
     dimension = "accuracy"
     function: Function
-    """Which total. Of a column of classes: `balance` is the smallest class over the largest, `evenness` the
-    entropy over its greatest possible value, `smallest` the rows of the smallest class."""
+    """Which total. Of classes: `balance` (smallest over largest), `evenness` (entropy over its most), `smallest`."""
 
     def subject(self) -> str:
         return f"{self.function}({self.column})"
@@ -384,57 +382,7 @@ SetKind = (
     | Similar | Reconcile
 )  # fmt: skip
 Check = Annotated[RowKind | SetKind, pydantic.Field(discriminator="kind")]
-_ADAPTER: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(Check)
-
-
-class Tolerate(pydantic.BaseModel):
-    """How many bad rows are no finding: up to `count`, or up to a share of the judged rows."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-    count: Annotated[int, pydantic.Field(ge=0)] | None = None
-    """So many rows."""
-    rate: Annotated[float, pydantic.Field(ge=0, lt=1)] | None = None
-    """So large a share of the judged rows, such as 0.01."""
-    change: Annotated[float, pydantic.Field(ge=0, lt=1)] | None = None
-    """So much more of the judged rows than in the last run; without a last run nothing is tolerated."""
-
-    @pydantic.model_validator(mode="after")
-    def _one(self) -> Tolerate:
-        if sum(given is not None for given in (self.count, self.rate, self.change)) != 1:
-            raise pydantic_core.PydanticCustomError("tolerate_one", "needs one of count, rate and change")
-        return self
-
-    def allows(self, bad: int, judged: int, last: float | None = None) -> bool:
-        """True when so many bad rows of so many judged are tolerated; `last` is their share in the last run."""
-        if self.change is not None:
-            return last is not None and bad <= (last + self.change) * judged
-        return bad <= self.count if self.count is not None else bad <= (self.rate or 0.0) * judged
-
-
-def completed(given: Any) -> Any:
-    """A rule's fields with those filled in that its `check` implies. What is wrong is left for the model to tell."""
-    if not isinstance(given, dict) or given.get("check") is None or "where" in given:
-        return given
-    try:
-        kind = _ADAPTER.validate_python(given["check"])
-    except pydantic.ValidationError:
-        return {
-            "where": "FALSE",
-            "title": _BLANK,
-            "message": _BLANK,
-            "level": "yellow",
-            "dimension": "validity",
-            **given,
-        }
-    values = {"subject": kind.subject(), "kind": i18n.Message(key=f"rules:kind.{kind.kind}")}
-    title = i18n.Message(key="rules:kind.title", values=values).both()
-    told = i18n.Message(key=f"rules:kind.{kind.told}").both()
-    message = {n: getattr(title, n).replace("{", "{{").replace("}", "}}") + getattr(told, n) for n in i18n.LANGUAGES}
-    implied = {"title": title, "message": message, "level": words.Level.yellow, "dimension": kind.dimension}
-    return {**implied, **given, "where": kind.where() or "FALSE"}
-
-
-_BLANK = {"zh": "-", "en": "-"}
+ADAPTER: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(Check)
 
 
 def quoted(name: str) -> str:

@@ -9,7 +9,7 @@ import pydantic_core
 
 from taihang.core import i18n, words
 from taihang.core import rule as core
-from taihang.rules import duration, kinds
+from taihang.rules import completion, duration, kinds, tolerance
 
 Name = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)]
 Sql = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=8000)]
@@ -77,7 +77,7 @@ class Rule(Part):
     """An SQL predicate over the table's columns and $parameters; TRUE = violated. `check` may stand instead."""
     check: kinds.Check | None = None
     """A built-in check instead of `where`; title, message, level and dimension may then be left out."""
-    tolerate: kinds.Tolerate | None = None
+    tolerate: tolerance.Tolerate | None = None
     """How many bad rows are no finding yet."""
     filter: Sql | None = None
     """Only rows for which this is true are judged."""
@@ -125,7 +125,7 @@ class Rule(Part):
     def _completed(cls, given: Any) -> Any:
         if isinstance(given, dict) and given.get("check") is not None and given.get("where") is not None:
             raise pydantic_core.PydanticCustomError("where_check", "has both where and check: keep one")
-        return kinds.completed(given)
+        return completion.completed(given)
 
     @pydantic.model_validator(mode="after")
     def _terms(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from taihang.rules import kinds, rule
+from taihang.rules import completion, rule
 
 Body = dict[str, Any]
 
@@ -16,7 +16,7 @@ def fields(own: rule.Rule) -> Body:
     if own.check is None:
         return made
     made["check"] = {"kind": own.check.kind, **own.check.model_dump(mode="json", by_alias=True, exclude_defaults=True)}
-    implied = kinds.completed({"check": made["check"]})
+    implied = completion.completed({"check": made["check"]})
     for name in ("title", "message", "level", "dimension", "where"):
         value = implied.get(name)
         plain = value.model_dump() if hasattr(value, "model_dump") else getattr(value, "value", value)

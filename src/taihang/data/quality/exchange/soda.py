@@ -9,7 +9,7 @@ from typing import Any
 from taihang.core import errors
 from taihang.data.quality.exchange import draft, reading
 from taihang.data.quality.exchange.draft import Refusal, quoted
-from taihang.rules import duration, kinds
+from taihang.rules import completion, duration, kinds
 
 Body = dict[str, Any]
 _NAME = r'"[^"]+"|`[^`]+`|[^\s(),"`]+'
@@ -209,7 +209,7 @@ def _invalid(column: str, config: dict[str, Any]) -> Body:
         return {"check": {**checks[0], "column": column}}
     parts = []
     for check in checks:
-        rule = kinds.completed({"check": {**check, "column": column}})
+        rule = completion.completed({"check": {**check, "column": column}})
         parts.append(f"({rule['where']})")
     return {"where": " OR ".join(parts)}
 
