@@ -22,7 +22,8 @@ VERSION = "taihang-jobs-1"
 _NAME = "taihang"
 _WORKFLOW = "taihang.job"
 _PREFIX = "taihang."
-_POLL_S = 0.5
+# On SQLite every look takes the one write lock (see Worker): fewer looks leave it to those who write.
+_POLL_S = {"sqlite": 1.0, "postgresql": 0.5}
 _most_claims: int | None = None  # our rows count how often a job was tried; DBOS's dead letters would hide it
 
 Run = Callable[[str, str, int], None]
@@ -100,7 +101,7 @@ class Worker:
                 global_concurrency=kind.running,
                 partition_concurrency=min(kind.running, kind.running_of_tenant),
                 worker_concurrency=min(self._slots, kind.running),
-                polling_interval_sec=_POLL_S,
+                polling_interval_sec=_POLL_S[self._store.kind],
                 on_conflict="always_update",
             )
 
