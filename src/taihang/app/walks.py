@@ -262,6 +262,10 @@ class _Desk:
             summary={"exit_code": exit_code, "findings": len(report.findings), "report": told, "version": known.id},
         )
 
+    def number(self, version: str) -> int:
+        """Which of its asset's versions this is, by which tickets order them."""
+        return _version(self._catalogue, version).number
+
     def _ticketed(self, known: cataloguing.Version) -> None:
         """Findings become tickets by the policy that is shipped; the same findings again change nothing."""
         from taihang.app import tickets
