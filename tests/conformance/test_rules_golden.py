@@ -9,9 +9,9 @@ import pytest
 from sqlglot import exp
 
 from taihang.core import errors
-from taihang.data.quality.pushdown import dialects, seen, statements
+from taihang.data.quality.pushdown import dialects, running, seen, statements
 from taihang.engines import tables
-from tests.conformance import rule_cases
+from tests.conformance import rule_cases, rule_engines
 from tests.conformance.test_rules_engines import book
 
 PLACE = ("key",)
@@ -51,3 +51,16 @@ def written(engine: str) -> str:
 @pytest.mark.parametrize("engine", ["trino", "clickhouse"])
 def test_statements_are_the_ones_that_were_read_and_approved(engine: str) -> None:
     assert written(engine) == (GOLDEN / f"{engine}.sql").read_text(encoding="utf-8")
+
+
+def test_a_kind_without_a_plan_elsewhere_is_refused(tmp_path: Path) -> None:
+    with rule_engines.targets("clickhouse", tmp_path, t=rule_cases.table(), u=rule_cases.other()) as targets:
+        for check in (
+            {"kind": "anonymity", "columns": ["k"], "k": 2},
+            {"kind": "aggregate", "function": "balance", "column": "v", "min": 0},
+        ):
+            with (
+                pytest.raises(errors.UserError, match="clickhouse has no exact equal"),
+                running.assess(book(rule_cases.Case("r", {"check": check}, [])), targets, engine="clickhouse"),
+            ):
+                pass

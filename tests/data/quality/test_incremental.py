@@ -25,6 +25,7 @@ MORE: list[dict[str, Any]] = [
 ]  # fmt: skip
 MORE += [{"check": {"kind": "row_count", "min": 3}}, {"check": {"kind": "reconcile", "keys": ["s"], "other": "w",
                                                                   "columns": ["k"]}}]  # fmt: skip
+MORE += [{"check": {"kind": "anonymity", "columns": ["k"], "k": 2}}]
 BOOK = books.book(*RULES, *MORE)
 CHANGES = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | TABLES), max_size=3)
 

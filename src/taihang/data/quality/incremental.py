@@ -221,7 +221,7 @@ class Incremental:
         found: dict[str, passes.Rows] = {}
         for step in (s for s in self.plan.steps if s.compiled.rule.table == name):
             check, rule = step.check, step.compiled.rule.id
-            if isinstance(check, kinds.FunctionalDependency):
+            if isinstance(check, (kinds.FunctionalDependency, kinds.Anonymity)):
                 found[rule] = self.whole.related(step, check)
             elif isinstance(check, (kinds.ForeignKey, kinds.Reconcile)):
                 found[rule] = self._beside(name, step, check)

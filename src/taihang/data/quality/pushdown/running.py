@@ -17,6 +17,8 @@ from taihang.engines import tables
 from taihang.engines.databases import database
 from taihang.rules import kinds, rulebook
 
+# Kinds that have no plan in other engines yet.
+_ONLY_HERE = (kinds.Anonymity, kinds.Similar)
 Name = Literal["auto", "duckdb", "postgresql", "spark", "clickhouse"]
 NAMES: tuple[Name, ...] = ("auto", "duckdb", "postgresql", "spark", "clickhouse")
 
@@ -92,6 +94,8 @@ class Pushed:
         scanned = self._scanned(name, steps)
         for step in steps:
             check = step.check
+            if isinstance(check, _ONLY_HERE):
+                raise statements.refused(self.writer.dialect.name, step.compiled, check.kind)
             if isinstance(check, kinds.Reconcile) and any(self.on.rows(self.writer.repeats(step.compiled, check))):
                 raise local.repeats(step, check)
             if isinstance(check, _ABOUT_ROWS):

@@ -12,6 +12,7 @@ from sqlglot import exp
 from taihang.data.quality.pushdown import translate, trees
 
 _FLOATS = {"DOUBLE", "FLOAT"}
+_KNOWN = {"sum", "mean", "min", "max", "median", "stddev", "count", "distinct", "null_rate"}
 Finish = Callable[[Sequence[Any]], Any]
 
 
@@ -19,6 +20,8 @@ def total(
     translator: translate.Translator, function: str, column: str, only: trees.Tree | None
 ) -> tuple[list[str], Finish]:
     """SQL of the numbers that one total needs, and how it is made of them. Raises trees.Refused."""
+    if function not in _KNOWN:
+        raise trees.Refused(function)
     plain = exp.column(column, quoted=True)
     kind = translator.types.of(plain)
     value: trees.Tree = translator.tree(plain)
