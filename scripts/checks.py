@@ -84,7 +84,7 @@ def run(name: str, *command: str) -> Result:
 
 def checks(marked: str, extra: list[str]) -> list[Result]:
     """Form, types, layers, then the tests."""
-    shown = ["-ra", *(["--color=yes"] if sys.stdout.isatty() else [])]
+    shown = ["-ra", "--durations=30", "--durations-min=5", *(["--color=yes"] if sys.stdout.isatty() else [])]
     return [
         prepare(),
         run("format", "ruff", "format", "--check"),
