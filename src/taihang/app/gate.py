@@ -12,7 +12,8 @@ from typing import Literal
 
 import taihang
 from taihang.core import errors, i18n, words
-from taihang.report import document, github, junit, plain, sarif
+from taihang.report import document, github, junit, plain
+from taihang.report import sarif as sarifs
 from taihang.rules import rulebook
 
 Annotations = Literal["github"]
@@ -32,13 +33,13 @@ class Gate:
             if path is not None and (path.is_dir() or not (path.parent.is_dir() and os.access(path.parent, os.W_OK))):
                 raise errors.UserError("app:gate.path", path=path)
 
-    def write(self, report: document.Report, places: sarif.Places, floor: words.Level | None) -> tuple[str, ...]:
+    def write(self, report: document.Report, places: sarifs.Places, floor: words.Level | None) -> tuple[str, ...]:
         """Write what was asked; the annotations as lines."""
         language = i18n.current()
         if self.junit is not None:
             _put(self.junit, junit.dump(report, language, floor))
         if self.sarif is not None:
-            _put(self.sarif, sarif.dump(report, language, places))
+            _put(self.sarif, sarifs.dump(report, language, places))
         return tuple(github.lines(report, language, places)) if self.annotations == "github" else ()
 
     def refuse(self, error: errors.TaihangError, name: str) -> None:
@@ -46,7 +47,7 @@ class Gate:
         if self.junit is not None:
             _put(self.junit, junit.dump_error(error, name, plain.iso(datetime.datetime.now(tz=datetime.UTC))))
         if self.sarif is not None:
-            _put(self.sarif, sarif.dump_error(error, taihang.__version__))
+            _put(self.sarif, sarifs.dump_error(error, taihang.__version__))
 
 
 def places(book: rulebook.Rulebook) -> Mapping[str, tuple[str, int]]:
