@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from taihang.core import i18n
+
 SHARED = Path(os.environ.get("TAIHANG_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 _NO_INPUT = "real input not present"
@@ -52,6 +54,8 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's own home or language."""
     monkeypatch.setenv("TAIHANG_HOME", str(tmp_path / ".taihang"))
     monkeypatch.setenv("TAIHANG_LANG", "en")
+    # A verb that ran in this process may have chosen a language for good.
+    i18n._current.set(None)
 
 
 @pytest.hookimpl(wrapper=True)

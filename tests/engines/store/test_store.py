@@ -15,12 +15,14 @@ from taihang.core import errors
 from taihang.engines.store import opening, schema
 
 things = schema.tenanted("test_things", sa.Column("id", sa.String, primary_key=True), sa.Column("at", schema.Utc))
+# The platform has no such table: whatever compares its tables with the migrations must not see it.
+schema.metadata.remove(things)
 
 
 @pytest.fixture(params=stores.KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[opening.Store]:
     with stores.store(request.param, tmp_path) as found:
-        found.create()
+        things.create(found.engine)
         yield found
 
 
