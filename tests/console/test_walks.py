@@ -15,6 +15,7 @@ from tests.console.conftest import Running
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
+@pytest.mark.long  # a job or two each, in two languages
 def test_an_inspector_goes_from_a_video_to_the_document(visitor: pages.Pages, clip) -> None:
     t = visitor.t
     visitor.patience_s = 120.0
@@ -69,6 +70,7 @@ def workers(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long  # a job or two each, in two languages
 def test_a_steward_builds_rules_and_sees_the_bad_rows(visitor: pages.Pages, workers: Path) -> None:
     t = visitor.t
     visitor.patience_s = 90.0
@@ -91,6 +93,7 @@ def test_a_steward_builds_rules_and_sees_the_bad_rows(visitor: pages.Pages, work
     visitor.until("return [...document.querySelectorAll('.th-rule td')].some(cell => cell.innerText === '30')")
 
 
+@pytest.mark.long  # a job or two each, in two languages
 def test_an_owner_works_a_ticket(console: Running, visitor: pages.Pages) -> None:
     t = visitor.t
     visitor.goto("/tickets")
@@ -110,6 +113,7 @@ def test_an_owner_works_a_ticket(console: Running, visitor: pages.Pages) -> None
     visitor.sees(t("tickets.verify_note"))
 
 
+@pytest.mark.long  # a job or two each, in two languages
 def test_an_auditor_verifies_a_report(visitor: pages.Pages) -> None:
     visitor.patience_s = 60.0
     visitor.goto("/audit")
