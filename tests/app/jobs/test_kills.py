@@ -27,7 +27,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return film.render(tmp_path_factory.mktemp("film") / "killed.mp4", plan, seed=3).video
 
 
-def _killed(kind: str, folder: Path, video: Path, kills: int, seed: int) -> None:
+def _killed(kind: str, folder: Path, video: Path, kills: int, seed: int) -> int:
     """One inspection left alone, then `kills` whose worker is killed; each in a tenant of its own, so from scratch."""
     given = {"videos": [str(video)], "budget": "20%"}
     chance = random.Random(seed)
@@ -40,6 +40,7 @@ def _killed(kind: str, folder: Path, video: Path, kills: int, seed: int) -> None
         took = time.monotonic() - began
         expected = _report(crew, calm.id, crews.ANN)
         assert expected["findings"]
+        survived = 0
         for number in range(kills):
             who = Principal(name="ann", tenant=f"kill-{number}")
             job = crew.jobs.submit("inspect", given, who)
@@ -54,6 +55,8 @@ def _killed(kind: str, folder: Path, video: Path, kills: int, seed: int) -> None
             assert done.state == "done", f"{told}: {done.reason}"
             assert _report(crew, job.id, who) == expected, told
             assert done.inputs == crew.jobs.get(calm.id, crews.ANN).inputs, told
+            survived += 1
+    return survived
 
 
 def _report(crew: crews.Crew, job: str, who: Principal) -> dict[str, Any]:
@@ -62,11 +65,11 @@ def _report(crew: crews.Crew, job: str, who: Principal) -> dict[str, Any]:
 
 
 def test_three_kills_leave_equal_reports(tmp_path: Path, video: Path) -> None:
-    _killed("sqlite", tmp_path, video, 3, 1)
+    assert _killed("sqlite", tmp_path, video, 3, 1) == 3
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", stores.KINDS)
 def test_fifty_kills_leave_equal_reports(kind: str, tmp_path: Path, video: Path) -> None:
-    _killed(kind, tmp_path, video, 50, 2)
+    assert _killed(kind, tmp_path, video, 50, 2) == 50

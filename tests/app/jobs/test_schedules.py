@@ -190,3 +190,5 @@ def test_a_worker_starts_what_is_due(crew: Crew, tmp_path: Path) -> None:
     crew.hire()
     (watched / "a.mp4").write_bytes(b"one")
     crew.until(lambda: any(job.state == "done" for job in crew.jobs.list(crews.ANN)))
+    (only,) = crew.jobs.list(crews.ANN)
+    assert (only.kind, only.state) == ("echo", "done")

@@ -101,7 +101,8 @@ def test_plain_lines_stay_as_they_are(text: str) -> None:
 
 def test_a_long_line_is_read_in_time_that_grows_with_it() -> None:
     for text in ("a" * 200_000, "a:" * 100_000, "://" * 60_000, "password" * 25_000, '"\\' * 100_000, "eyJ" * 60_000):
-        redaction.redact(text)
+        # The suite's own time limit ends what grows faster; nothing of such a line may get lost.
+        assert len(redaction.redact(text)) > 0
 
 
 def test_a_secret_that_was_read_is_known_in_every_form(
