@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fixtures import stores
+from fixtures import job_kinds, stores
 
 from taihang.app.jobs import service
 from taihang.core import job as words
@@ -36,6 +36,7 @@ class Crew:
         self.jobs = service.Jobs(self.store, self.home, modules=[MODULE])
         self.store.create()
         self.jobs.create()
+        job_kinds.counts.create(self.store.engine)
         self.workers: list[subprocess.Popen[bytes]] = []
         self.log = folder / "workers.log"
 
