@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 import taihang
-from taihang.app import gate, home
+from taihang.app import dataset, gate, home
 from taihang.core import asset, errors, evidence, i18n, ids, words
+from taihang.core import job as jobs
 from taihang.data.quality import (
     assessment,
     boards,
@@ -58,7 +59,7 @@ class Options:
     regroups the scorecard; `keep` adds the run to the history of the asset. `engine`: `auto` judges
     tables of one PostgreSQL database there and all else here; `duckdb`, `postgresql`, `spark` or
     `clickhouse` say where. `incremental` reads only files that are new or changed since the last such
-    run of the book over the same tables, here.
+    run of the book over the same tables, here. `progress` is told how many files of a data set were looked at.
     """
 
     formats: Sequence[str] = bundle.DEFAULT
@@ -70,6 +71,7 @@ class Options:
     keep: bool = True
     engine: str = "auto"
     incremental: bool = False
+    progress: jobs.Progress | None = None
 
 
 def assess(
@@ -84,7 +86,9 @@ def assess(
     """Judge tables by a rulebook and write a report with every bad row to the folder `out`.
 
     Each source is `PATH` or `NAME=PATH`; rules speak of tables by name. Without `rules`, rules that
-    hold on the first rows are suggested and judged on all. `as_of` is the moment for freshness.
+    hold on the first rows are suggested and judged on all. One folder of images, films, sounds, labels
+    (COCO, YOLO, Pascal VOC) or texts (JSON Lines, Alpaca) is observed first: `data.quality.media.tables`
+    names what rules then see, and without `rules` the book `dataset-quality` judges it. `as_of` is the moment for freshness.
     A rulebook with a lock file beside it is used only as it was locked. Raises errors.UserError
     for what cannot be used and for a rule that cannot run, errors.Failure when the machine fails.
     """
@@ -114,14 +118,23 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     options: Options,
 ) -> Assessed:
     floor = words.Level(fail_on) if fail_on is not None else None
-    targets = target.open_all(sources)
     files: dict[str, bytes | Path] = {}
-    if rules is None:
+    folder = dataset.recognised(sources)
+    seen = dataset.observed(folder, progress=options.progress) if folder is not None else None
+    if seen is not None:
+        book = rulebook.load(rules if rules is not None else dataset.BOOK)
+        targets = seen.targets(book, every=rules is not None)
+        if rules is None:
+            book = dataset.without_empty(book, targets)
+    elif rules is None:
+        targets = target.open_all(sources)
         text = suggest.suggested(targets)
         files["evidence/suggested.rules.yaml"] = text.encode()
         book = rulebook.loads(text, "suggested.rules.yaml")
     else:
+        targets = target.open_all(sources)
         book = rulebook.load(rules)
+    if rules is not None:
         lock.check(Path(rules), book)
     cut: frozenset[str] = frozenset()
     if options.sample is not None:
@@ -129,7 +142,7 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     if options.incremental and (options.engine not in {"auto", "duckdb"} or cut):
         raise errors.UserError("app:assess.incremental")
     with _judged(book, targets, options.engine, as_of, incremental=options.incremental) as found:
-        made = _Made(found, cut, options)
+        made = _Made(found, cut, options, seen)
         with tempfile.TemporaryDirectory(prefix="taihang-") as folder:
             report = made.report(Path(folder), files)
             paths = bundle.write(report, out, i18n.current(), files, options.formats)
@@ -166,10 +179,14 @@ def _judged(
 class _Made:
     """A report on one assessment, with what earlier runs say of it."""
 
-    def __init__(self, found: assessment.Assessment, cut: frozenset[str], options: Options) -> None:
-        self.options, self.cut = options, cut
+    def __init__(
+        self, found: assessment.Assessment, cut: frozenset[str], options: Options, seen: dataset.Dataset | None
+    ) -> None:
+        self.options, self.cut, self.seen = options, cut, seen
         self.history = history.History(home.folder() / "quality" / "history")
         self.name = ", ".join(f"{name}={Path(on.source.name).name}" for name, on in found.targets.items())
+        if seen is not None:
+            self.name = f"dataset={seen.name}"
         self.earlier = self.history.earlier(self.name)
         self.raw = found
         found = sampling.opened(found, cut)
@@ -198,9 +215,9 @@ class _Made:
         sampled = (_t("assess.sampled", rows=options.sample, tables=", ".join(sorted(self.cut))),) if self.cut else ()
         title = "assess.title_sample" if self.cut else "assess.title"
         return document.Report(
-            title=_t(title, name=", ".join(found.targets)),
+            title=_t(title, name=self.seen.name if self.seen else ", ".join(found.targets)),
             created=found.as_of,
-            asset=_asset(found.targets, hashes),
+            asset=self.seen.asset if self.seen else _asset(found.targets, hashes),
             findings=told,
             scorecard=self.scores,
             produced_by=(
@@ -208,8 +225,9 @@ class _Made:
                 words.Producer(name=found.book.id, version=found.book.version, sha256=found.book.sha256),
             ),
             not_judged=verdicts.not_judged(found, self.cut, self.first),
-            limits=(*sampled, *exhibits.faults(found)),
+            limits=(*sampled, *(self.seen.limits() if self.seen else ()), *exhibits.faults(found)),
             sections=(
+                *((self.seen.facts(),) if self.seen else ()),
                 *boards.boards(found, self.scores, () if self.cut else self.earlier, self._times()),
                 *(standards.section(found, name) for name in options.standards),
                 *exhibits.sections_of(found, told, exported, show_values=options.show_values),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from taihang.core import words
 
-Kind = Literal["table", "video", "model", "rulebook", "contract", "report"]
+Kind = Literal["table", "dataset", "video", "model", "rulebook", "contract", "report"]
 
 
 class Asset(words.Word):

@@ -47,6 +47,10 @@ class Stages:
             _write(place, made, key)
         return made
 
+    def holds(self, name: str, key: Mapping[str, Any]) -> bool:
+        """True when the stage was made; whether it is whole shows when it is read."""
+        return (self.folder / f"{name}-{ids.digest_json(key)[:20]}" / _MANIFEST).is_file()
+
     def table(self, name: str, key: Mapping[str, Any], make: Callable[[], pa.Table]) -> pa.Table:
         """Like `tables`, for a stage that makes one table."""
         return self.tables(name, key, lambda: {"table": make()})["table"]

@@ -59,7 +59,7 @@ class Service:
 
 def kind_of(name: str, given: str, chosen: str) -> asset.Kind:
     """What an uploaded file is: as its owner says, else by its type and name; never by looking inside."""
-    if chosen in {"table", "video", "model", "rulebook", "contract"}:
+    if chosen in {"table", "dataset", "video", "model", "rulebook", "contract"}:
         return chosen  # type: ignore[return-value]
     suffix = Path(name).suffix.lower()
     if suffix in _TABLES:

@@ -108,7 +108,7 @@ def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
         fail_on=given.fail_on,
         as_of=given.as_of,
         out=context.folder,
-        options=assess.Options(formats=given.formats),
+        options=assess.Options(formats=given.formats, progress=context.progress),
     )
     return kinds.Result(
         inputs=(done.report.asset.sha256,),

@@ -26,7 +26,7 @@ def _t(key: str, **values: object) -> str:
 
 app = typer.Typer(help=_t("catalog.help"), no_args_is_help=True, rich_markup_mode=None)
 _LARGEST = 64 << 20
-Kind = Literal["table", "video", "model", "rulebook", "contract", "report"]
+Kind = Literal["table", "dataset", "video", "model", "rulebook", "contract", "report"]
 Sensitivity = Literal["public", "internal", "sensitive", "important", "core"]
 Asset = Annotated[str, typer.Argument(metavar="ASSET", help=_t("catalog.asset"))]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help=_t("catalog.version"))]

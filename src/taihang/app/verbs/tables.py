@@ -73,16 +73,18 @@ def _assess(
             far = remote.assess(server, tables, out, rules=rules, progress=progress, **more)
         terminal.remote(far)
         raise typer.Exit(max(one.exit_code for one in far))
-    options = assess.Options(
-        formats=bundle.asked(formats),
-        show_values=show_values,
-        by_time=by_time or (),
-        sample=sample,
-        standards=standard or (),
-        gate=gate.Gate(junit=junit, sarif=sarif, annotations=annotations),
-        engine=engine,
-        incremental=incremental,
-    )
-    done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
+    with terminal.Progress() as progress:
+        options = assess.Options(
+            formats=bundle.asked(formats),
+            show_values=show_values,
+            by_time=by_time or (),
+            sample=sample,
+            standards=standard or (),
+            gate=gate.Gate(junit=junit, sarif=sarif, annotations=annotations),
+            engine=engine,
+            incremental=incremental,
+            progress=progress,
+        )
+        done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
     terminal.assessed(done)
     raise typer.Exit(done.exit_code)

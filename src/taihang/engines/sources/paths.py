@@ -35,14 +35,14 @@ def existing(given: str) -> Path:
     return path
 
 
-def files(folder: Path) -> Iterator[tuple[Path, str]]:
+def files(folder: Path, most: int | None = None) -> Iterator[tuple[Path, str]]:
     """Regular files below a folder in order of name, each with why it is left out (or an empty text).
 
     Links are never followed: they could lead out of the folder or in circles. Hidden files and what
     engines leave beside their data (`_SUCCESS`, `_delta_log`) are passed over in silence.
-    Raises errors.UserError for a folder of more files than the setting sources.max_files.
+    Raises errors.UserError for a folder of more files than `most`, or than the setting sources.max_files.
     """
-    most = limits.Limits.current().max_files
+    most = most or limits.Limits.current().max_files
     seen = 0
     for here, below, names in os.walk(folder, onerror=_told):
         linked = sorted(n for n in below if Path(here, n).is_symlink())

@@ -10,7 +10,7 @@ from nicegui import ui
 from taihang.app.console import frame, moments, registry, visit
 from taihang.app.console.pages import quality
 
-_KINDS = ("video", "table", "rulebook", "model", "contract", "report")
+_KINDS = ("video", "table", "dataset", "rulebook", "model", "contract", "report")
 _SENSITIVITY = ("public", "internal", "sensitive", "important", "core")
 
 

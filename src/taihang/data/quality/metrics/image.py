@@ -240,7 +240,7 @@ def border(one: Picture) -> float:
 
 @metric(
     "image.duplication", dimension="uniqueness", source="difference hash, Hamming distance at most 4 of 64",
-    direction="lower", bound=0.1, cost="decode",
+    direction="lower", bound=0.1, cost="decode", of="set",
     failing=lambda: [examples.scene(), examples.noisy(examples.scene(), 2), examples.scene(seed=2)],
     passing=lambda: [examples.scene(seed=n) for n in range(3)],
 )  # fmt: skip

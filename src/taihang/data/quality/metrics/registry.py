@@ -26,9 +26,18 @@ MODALITIES: tuple[Modality, ...] = (
     "table", "text", "image", "video", "audio", "series", "points", "trajectory", "labels",
 )  # fmt: skip
 Direction = Literal["higher", "lower", "within"]
+Scope = Literal["item", "set"]
 Cost = Literal["header", "scan", "decode", "model"]
 MODULES: list[str] = [
+    "taihang.data.quality.metrics.agreement",
+    "taihang.data.quality.metrics.audio",
+    "taihang.data.quality.metrics.boxes",
     "taihang.data.quality.metrics.image",
+    "taihang.data.quality.metrics.points",
+    "taihang.data.quality.metrics.series",
+    "taihang.data.quality.metrics.table",
+    "taihang.data.quality.metrics.trajectory",
+    "taihang.data.quality.metrics.video",
 ]
 """Modules that register metrics when they are imported; one a line, so that branches do not meet."""
 
@@ -41,7 +50,9 @@ class Metric:
     gives a number, or None when it cannot be told. `direction`: `higher` and `lower` say which is
     better and `bound` the worst value that is still good; `within` has both ends. `cost`: `header`
     reads no content, `scan` reads a table or text, `decode` decodes a picture or sound, `model` asks
-    a model. `failing` and `passing` make items on either side of the bound.
+    a model. `failing` and `passing` make items on either side of the bound. `of`: a `set` metric measures
+    many items together, or an item against a reference; an `item` metric becomes a column of the table
+    that `taihang assess FOLDER` makes of the items.
     """
 
     id: str
@@ -55,6 +66,12 @@ class Metric:
     compute: Callable[[Any], float | None]
     failing: Callable[[], Any]
     passing: Callable[[], Any]
+    of: Scope = "item"
+
+    @property
+    def column(self) -> str:
+        """The column that holds it in the table of its modality's items."""
+        return self.id.partition(".")[2]
 
     @property
     def modality(self) -> str:
@@ -93,6 +110,7 @@ def metric(
     failing: Callable[[], Any],
     passing: Callable[[], Any],
     unit: str = "",
+    of: Scope = "item",
 ) -> Callable[[_Function], _Function]:
     """Register a function as a metric; `bound` is one number for `higher` and `lower`, two for `within`."""
     if id.partition(".")[0] not in MODALITIES:
@@ -108,7 +126,7 @@ def metric(
             raise ValueError(f"{id}: registered by {known.compute.__module__} and by {function.__module__}")
         package = _package(function.__module__)
         _metrics[id] = Metric(
-            id, package, dimension, source, unit, direction, (low, high), cost, function, failing, passing
+            id, package, dimension, source, unit, direction, (low, high), cost, function, failing, passing, of
         )
         return function
 
@@ -127,6 +145,11 @@ def of(modality: str) -> Mapping[str, Metric]:
     if modality not in MODALITIES:
         raise errors.UserError("data.quality.metrics:modality", name=modality, known=", ".join(MODALITIES))
     return {name: one for name, one in load().items() if one.modality == modality}
+
+
+def columns(modality: str) -> Mapping[str, Metric]:
+    """The metrics of single items of a modality, by the column that holds them."""
+    return {one.column: one for one in of(modality).values() if one.of == "item"}
 
 
 def get(id: str) -> Metric:

@@ -1,0 +1,1 @@
+"""Media: a folder of pictures, films, sounds, texts and their labels, observed as tables that rules judge."""
