@@ -88,8 +88,8 @@ def assess(
     Each source is `PATH` or `NAME=PATH`; rules speak of tables by name. Without `rules`, rules that
     hold on the first rows are suggested and judged on all. One folder of images, films, sounds, labels
     (COCO, YOLO, Pascal VOC) or texts (JSON Lines, Alpaca) is observed first: `data.quality.media.tables`
-    names what rules then see, and without `rules` the book `dataset-quality` judges it. `as_of` is the moment for freshness.
-    A rulebook with a lock file beside it is used only as it was locked. Raises errors.UserError
+    names what rules then see, and without `rules` the book `dataset-quality` judges it. `as_of` is the
+    moment for freshness. A rulebook with a lock file beside it is used only as it was locked. Raises errors.UserError
     for what cannot be used and for a rule that cannot run, errors.Failure when the machine fails.
     """
     options = options or Options()
@@ -119,8 +119,8 @@ def _assessed(  # noqa: PLR0917 - what assess was given
 ) -> Assessed:
     floor = words.Level(fail_on) if fail_on is not None else None
     files: dict[str, bytes | Path] = {}
-    folder = dataset.recognised(sources)
-    seen = dataset.observed(folder, progress=options.progress) if folder is not None else None
+    laid_out = dataset.recognised(sources)
+    seen = dataset.observed(laid_out, progress=options.progress) if laid_out is not None else None
     if seen is not None:
         book = rulebook.load(rules if rules is not None else dataset.BOOK)
         targets = seen.targets(book, every=rules is not None)

@@ -19,7 +19,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
 
-class BadImage(Exception):  # noqa: N818 - a fault of one file among many, told as a value
+class BadImage(Exception):
     """What is wrong with one file; `fault` says it in one word."""
 
     def __init__(self, fault: Fault) -> None:
@@ -93,7 +93,7 @@ def whole(data: bytes, known: Header) -> None:
         raise BadImage("truncated")
 
 
-def _header(data: bytes) -> Header | None:
+def _header(data: bytes) -> Header | None:  # noqa: PLR0911 - a format each
     if data.startswith(_PNG):
         width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
         return Header("png", width, height, _PNG_CHANNELS.get(colour, 3), bits)
@@ -103,7 +103,8 @@ def _header(data: bytes) -> Header | None:
         width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
         return Header("bmp", width, abs(height), 1 if bits <= 8 else 3, 8)
     if data.startswith((b"GIF87a", b"GIF89a")):
-        return Header("gif", *struct.unpack_from("<HH", data, 6), 3, 8)
+        width, height = struct.unpack_from("<HH", data, 6)
+        return Header("gif", width, height, 3, 8)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _webp(data)
     if data.startswith((b"II*\0", b"MM\0*")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import posixpath
 from typing import Any
 
@@ -49,7 +50,7 @@ def _document(found: layout.Layout, name: str, marks: marking.Marks) -> None:
         _annotation(one, at, name, places, names, marks)
 
 
-def _annotation(
+def _annotation(  # noqa: PLR0917 - what one annotation may refer to
     one: dict[str, Any], at: int, name: str, places: dict[Any, str], names: dict[Any, str], marks: marking.Marks
 ) -> None:
     key, image, category = one.get("id", at), one.get("image_id"), one.get("category_id")
@@ -63,7 +64,7 @@ def _annotation(
     if box is None:
         return
     values = [marking.number(v) for v in box] if isinstance(box, list) and len(box) == 4 else []
-    if len(values) != 4 or any(v != v for v in values):
+    if len(values) != 4 or any(map(math.isnan, values)):
         marks.refer(name, "box_unreadable", key)
         return
     x, y, width, height = values
@@ -89,7 +90,12 @@ def _place(one: dict[str, Any], name: str, marks: marking.Marks) -> str:
     """The image's file below the folder: beside the document, in `images`, or wherever one of that name is."""
     file = posixpath.normpath(str(one.get("file_name", "")).replace("\\", "/"))
     here = posixpath.dirname(name)
-    tried = [file, posixpath.join(here, file), posixpath.join("images", file), posixpath.join(here, "..", "images", file)]
+    tried = [
+        file,
+        posixpath.join(here, file),
+        posixpath.join("images", file),
+        posixpath.join(here, "..", "images", file),
+    ]
     for place in map(posixpath.normpath, tried):
         if place in marks.sizes:
             return _sized(one, place, name, marks)
@@ -102,7 +108,7 @@ def _place(one: dict[str, Any], name: str, marks: marking.Marks) -> str:
 
 def _sized(one: dict[str, Any], place: str, name: str, marks: marking.Marks) -> str:
     said = tuple(marking.number(one.get(k)) for k in ("width", "height"))
-    if all(v == v for v in said) and said != tuple(map(float, marks.sizes[place])):
+    if not any(map(math.isnan, said)) and said != tuple(map(float, marks.sizes[place])):
         marks.refer(name, "size_differs", place)
     return place
 

@@ -37,11 +37,11 @@ def near(prints: npt.NDArray[np.uint64]) -> tuple[Whole, Whole]:
     _equal(prints, place, apart)
     # Equal ones were found; of each value only the first takes part in the search for near ones.
     firsts = np.flatnonzero(place < 0)
-    for earlier, later, bits in _pairs(prints[firsts]):
+    for earlier, later, found in _pairs(prints[firsts]):
         a, b = firsts[earlier], firsts[later]
         low, high = np.minimum(a, b), np.maximum(a, b)
-        order = np.lexsort((low, bits, high))
-        high, low, bits = high[order], low[order], bits[order]
+        order = np.lexsort((low, found, high))
+        high, low, bits = high[order], low[order], found[order]
         best = np.concatenate([[True], high[1:] != high[:-1]]) if len(high) else np.zeros(0, bool)
         high, low, bits = high[best], low[best], bits[best]
         better = bits < apart[high]

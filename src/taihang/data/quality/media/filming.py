@@ -32,7 +32,9 @@ def film(path: Path, most: int) -> tuple[Film, dict[str, Any]]:
     whole = set(wanted[np.linspace(0, len(wanted) - 1, min(_PICTURES, len(wanted))).astype(int)].tolist())
     height = max(2, round(_WIDTH * known.height / max(known.width, 1)))
     height = min(height, 4 * _WIDTH)
-    small, numbers, pictures = [], [], []
+    small: list[Any] = []
+    numbers: list[int] = []
+    pictures: list[Picture] = []
     for number, picture in _decoded(path, track, wanted, known):
         # Planes come as stored; a turn of the camera changes nothing that is measured on them.
         plane = picture.reformat(format="gray").to_ndarray()
@@ -68,8 +70,8 @@ def spans(one: Film) -> list[dict[str, Any]]:
     ]
     steps = np.diff(one.stamps)
     if len(steps) > 2 and (usual := float(np.median(steps))) > 0:
-        for at in np.flatnonzero(steps > 1.5 * usual)[:1000]:
-            found.append(_span("dropped", one.stamps[at] + usual, one.stamps[at + 1]))
+        wide = np.flatnonzero(steps > 1.5 * usual)[:1000]
+        found += [_span("dropped", one.stamps[at] + usual, one.stamps[at + 1]) for at in wide]
     return found
 
 
@@ -111,5 +113,3 @@ def _decoded(path: Path, track: decode.Track, wanted: Any, known: probe.Probe) -
             asked = frozenset(int(n) for n in part)
             for shown in run.stretch(asked, track.key_before(int(part[0]))):
                 yield shown.number, shown.picture
-
-

@@ -106,9 +106,7 @@ def _file(root: Path, path: Path, reason: str) -> File:
     return File(path.relative_to(root).as_posix(), kind, status.st_size, status.st_mtime_ns, reason)
 
 
-def _labelled(
-    root: Path, kind: Kind, files: list[File], labels: tuple[str, ...], also: tuple[str, ...] = ()
-) -> Layout:
+def _labelled(root: Path, kind: Kind, files: list[File], labels: tuple[str, ...], also: tuple[str, ...] = ()) -> Layout:
     known = {*labels, *also}
     marked = tuple(dataclasses.replace(f, kind="label") if f.name in known else f for f in files)
     return Layout(root, kind, marked, labels, also)

@@ -27,9 +27,7 @@ class Place(Protocol):
 
     threads: int | None
 
-    def map(
-        self, function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any]
-    ) -> Iterator[Any]:
+    def map(self, function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any]) -> Iterator[Any]:
         """`function(shared, item)` of each item, in order."""
 
 
@@ -65,9 +63,7 @@ def observe(
 
 
 class _Observer:
-    def __init__(
-        self, found: layout.Layout, folder: Path, progress: job.Progress | None, place: Place
-    ) -> None:
+    def __init__(self, found: layout.Layout, folder: Path, progress: job.Progress | None, place: Place) -> None:
         self.found, self.folder, self.progress, self.place = found, folder, progress, place
         self.kept = stages.Stages(folder / "looked")
         self.limits = layout.Limits.current()
@@ -141,7 +137,9 @@ class _Observer:
         waiting, results = set(missing), iter(self.place.map(looking.look, shared, missing))
         for piece in pieces:
             self._tell()
-            make = functools.partial(next, results) if piece in waiting else functools.partial(looking.look, shared, piece)
+            make = (
+                functools.partial(next, results) if piece in waiting else functools.partial(looking.look, shared, piece)
+            )
             made = self.kept.tables("look", self._key(piece), make)
             self.done += len(piece.files)
             yield made["rows"], made["spans"]
@@ -183,9 +181,13 @@ class _Observer:
             "bytes": sum(f.size for f in self.found.files),
             "boxes": len(marks.boxes),
             "classes": len(sizes),
-            "labelled_share": len(marks.labelled & set(self.sizes)) / len(self.sizes) if labelled and self.sizes else None,
+            "labelled_share": len(marks.labelled & set(self.sizes)) / len(self.sizes)
+            if labelled and self.sizes
+            else None,
             "balance": float(sizes.min() / sizes.max()) if sizes.size > 1 and sizes.max() > 0 else None,
-            "evenness": float(-(shares @ np.log(shares)) / np.log(sizes.size)) if sizes.size > 1 and shares.size else None,
+            "evenness": float(-(shares @ np.log(shares)) / np.log(sizes.size))
+            if sizes.size > 1 and shares.size
+            else None,
             "documents": sum(_document(f.name) for f in self.found.files),
         }
 
@@ -200,9 +202,7 @@ def _document(name: str) -> bool:
     return Path(name).stem.lower() in {"readme", "license", "datasheet", "说明", "说明文档", "数据说明"}
 
 
-def _copies(
-    paths: list[str], hashes: list[str | None], prints: list[int | None]
-) -> dict[str, list[Any]]:
+def _copies(paths: list[str], hashes: list[str | None], prints: list[int | None]) -> dict[str, list[Any]]:
     same = copies.exact(hashes)
     extra: dict[str, list[Any]] = {"copy_of": [paths[p] if p >= 0 else None for p in same]}
     if prints:

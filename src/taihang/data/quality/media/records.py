@@ -77,8 +77,7 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
         given = json.loads(layout.read(path, limit))
     except (ValueError, RecursionError):
         raise errors.UserError("data.quality.media:damaged", path=path) from None
-    for number, value in enumerate(given if isinstance(given, list) else [given], 1):
-        yield number, value
+    yield from enumerate(given if isinstance(given, list) else [given], 1)
 
 
 def _value(line: bytes) -> Any:

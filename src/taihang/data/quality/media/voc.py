@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
-import xml.etree.ElementTree as ET  # noqa: S405 - documents with a DTD are refused before they are parsed
+import xml.etree.ElementTree as ET
 
 from taihang.core import errors
 from taihang.data.quality.media import layout, marking
@@ -36,12 +37,12 @@ def _document(root: ET.Element, name: str, marks: marking.Marks) -> None:
         marks.refer(name, "image_missing", root.findtext("filename") or "")
     else:
         said = tuple(marking.number(root.findtext(f"size/{k}")) for k in ("width", "height"))
-        if all(v == v for v in said) and said != tuple(map(float, marks.sizes[image])):
+        if not any(map(math.isnan, said)) and said != tuple(map(float, marks.sizes[image])):
             marks.refer(name, "size_differs", image)
         marks.labelled.add(image)
     for at, one in enumerate(root.iter("object")):
         values = [marking.number(one.findtext(f"bndbox/{k}")) for k in ("xmin", "ymin", "xmax", "ymax")]
-        if any(v != v for v in values):
+        if any(map(math.isnan, values)):
             marks.refer(name, "box_unreadable", at)
             continue
         shown = (one.findtext("name") or "").strip()
@@ -51,8 +52,8 @@ def _document(root: ET.Element, name: str, marks: marking.Marks) -> None:
 def _image(file: str, name: str, marks: marking.Marks) -> str | None:
     stem = posixpath.splitext(posixpath.basename(name))[0]
     here = posixpath.dirname(name)
-    for place in (file, posixpath.join(here, file), posixpath.join(here, "..", "JPEGImages", file)):
-        place = posixpath.normpath(place)
+    tried = (file, posixpath.join(here, file), posixpath.join(here, "..", "JPEGImages", file))
+    for place in map(posixpath.normpath, tried):
         if place in marks.sizes:
             return place
     return marks.by_base.get(posixpath.basename(file.replace("\\", "/"))) or marks.by_stem.get(stem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from typing import Any
 
@@ -33,11 +34,11 @@ def read(found: layout.Layout, marks: marking.Marks) -> None:
                 _object(words.split(), line, label, image, names, marks)
 
 
-def _object(
+def _object(  # noqa: PLR0917 - what one line may refer to
     words: list[str], line: int, label: str, image: str | None, names: dict[int, str], marks: marking.Marks
 ) -> None:
     values = [marking.number(word) for word in words]
-    if len(values) < 5 or any(v != v for v in values) or values[0] != int(values[0]):
+    if len(values) < 5 or any(map(math.isnan, values)) or values[0] != int(values[0]):
         marks.refer(label, "box_unreadable", " ".join(words), line)
         return
     if len(values) > 6 and len(values) % 2:  # an outline: its corners

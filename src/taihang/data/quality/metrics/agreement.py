@@ -56,7 +56,7 @@ def krippendorff_alpha(said: Sequence[Sequence[Any | None]]) -> float | None:
 
     None when no item has two labels, and when all labels are equal.
     """
-    coincidences: collections.Counter[tuple[Any, Any]] = collections.Counter()
+    coincidences: dict[tuple[Any, Any], float] = collections.defaultdict(float)
     for item in zip(*said, strict=True):
         values = collections.Counter(v for v in item if v is not None)
         total = sum(values.values())
@@ -64,10 +64,10 @@ def krippendorff_alpha(said: Sequence[Sequence[Any | None]]) -> float | None:
             continue
         for a, n in values.items():
             for b, m in values.items():
-                coincidences[a, b] += n * (m - (a == b)) / (total - 1)  # type: ignore[assignment]
-    sums: collections.Counter[Any] = collections.Counter()
-    for (a, _), n in coincidences.items():
-        sums[a] += n
+                coincidences[a, b] += n * (m - (a == b)) / (total - 1)
+    sums: dict[Any, float] = collections.defaultdict(float)
+    for (a, _), weight in coincidences.items():
+        sums[a] += weight
     whole = sum(sums.values())
     expected = whole**2 - sum(n * n for n in sums.values())
     if whole < 2 or expected <= 0:

@@ -110,7 +110,7 @@ def degenerate(corners: Corners) -> float | None:
 @metric(
     "labels.repeated", dimension="uniqueness", source="IoU at least 0.9 with an earlier box of the class",
     direction="lower", bound=0.0, of="set", cost="scan",
-    failing=lambda: Marked(np.vstack([drawn().corners, drawn().corners[:4] + 0.5]), (*drawn().names, *drawn().names[:4])),
+    failing=lambda: Marked(np.vstack([drawn().corners, drawn().corners[:4]]), (*drawn().names, *drawn().names[:4])),
     passing=drawn,
 )  # fmt: skip
 def repeated(one: Marked) -> float | None:
@@ -124,7 +124,8 @@ def repeated(one: Marked) -> float | None:
 
 @metric(
     "labels.iou", dimension="accuracy", source="Jaccard 1912; Everingham et al. 2010", direction="higher", bound=0.75,
-    of="set", cost="scan", failing=lambda: (drawn(), moved(drawn(), 0.3)), passing=lambda: (drawn(), moved(drawn(), 0.05)),
+    of="set", cost="scan", failing=lambda: (drawn(), moved(drawn(), 0.3)),
+    passing=lambda: (drawn(), moved(drawn(), 0.05)),
 )  # fmt: skip
 def iou(both: tuple[Marked, Marked]) -> float | None:
     """Mean over the boxes of the first set of the overlap with the one matched to it in the second, 0 without one."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taihang.data.quality.metrics.registry import metric
+from taihang.data.quality.metrics.registry import Keep, metric
 
 Cloud = npt.NDArray[np.float64]
 _MOST_VOXELS = 2000
@@ -68,7 +68,7 @@ def crowded(one: Cloud, share: float, seed: int = 6) -> Cloud:
     return made
 
 
-def _registered(id: str, dimension: str, source: str, bound: float, failing: Any, **more: Any) -> Any:
+def _registered(id: str, dimension: str, source: str, bound: float, failing: Any, **more: Any) -> Keep:
     given = {"direction": "lower", "cost": "scan", "passing": drawn, **more}
     return metric(f"points.{id}", dimension=dimension, source=source, bound=bound, failing=failing, **given)
 
@@ -97,7 +97,9 @@ def repeated(one: Cloud) -> float | None:
     return float(1 - len(np.unique(np.rint(good * 1000).astype(np.int64), axis=0)) / len(good))
 
 
-@_registered("density", "resolution", "voxels of 1 m", 5.0, lambda: thinned(drawn(), 0.97), direction="higher", unit="1/m³")
+@_registered(
+    "density", "resolution", "voxels of 1 m", 5.0, lambda: thinned(drawn(), 0.97), direction="higher", unit="1/m³"
+)
 def density(one: Cloud) -> float | None:
     """Median number of points in the voxels of 1 m that hold any."""
     _, sizes = _voxels(_finite(one), 1.0)
@@ -133,7 +135,7 @@ def coverage(one: Cloud) -> float | None:
 def roughness(one: Cloud) -> float | None:
     """Median over voxels of at least eight points of the RMS distance to the plane fitted to them."""
     good = _finite(one) + 0.5
-    keys, sizes, back = _cells(good, 1.0)
+    _, sizes, back = _cells(good, 1.0)
     order, ends = np.argsort(back, kind="stable"), np.cumsum(sizes)
     found = []
     for at in np.flatnonzero(sizes >= 8)[:_MOST_VOXELS]:
@@ -143,7 +145,9 @@ def roughness(one: Cloud) -> float | None:
     return float(np.median(found)) if found else None
 
 
-@_registered("evenness", "balance", "entropy over voxels of 1 m", 0.85, lambda: crowded(drawn(), 0.5), direction="higher")
+@_registered(
+    "evenness", "balance", "entropy over voxels of 1 m", 0.85, lambda: crowded(drawn(), 0.5), direction="higher"
+)
 def evenness(one: Cloud) -> float | None:
     """Entropy of the voxels' shares of the points over the most it could be."""
     _, sizes = _voxels(_finite(one), 1.0)

@@ -95,6 +95,7 @@ class Metric:
         return self.bound[0] <= value <= self.bound[1]
 
 
+Keep = Callable[[Callable[[Any], "float | None"]], Callable[[Any], "float | None"]]
 _metrics: dict[str, Metric] = {}
 _Function = TypeVar("_Function", bound=Callable[[Any], "float | None"])
 

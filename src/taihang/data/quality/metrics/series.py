@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taihang.data.quality.metrics.registry import metric
+from taihang.data.quality.metrics.registry import Keep, metric
 
 Floats = npt.NDArray[np.float64]
 _TINY = 1e-12
@@ -62,7 +62,9 @@ def stuck(one: Series, share: float) -> Series:
 
 def noisy(one: Series, sigma: float, seed: int = 4) -> Series:
     """White noise added."""
-    return dataclasses.replace(one, values=one.values + np.random.default_rng(seed).normal(0, 1, one.values.size) * sigma)
+    return dataclasses.replace(
+        one, values=one.values + np.random.default_rng(seed).normal(0, 1, one.values.size) * sigma
+    )
 
 
 def shuffled(one: Series, share: float) -> Series:
@@ -90,7 +92,7 @@ def drifting(one: Series, amount: float) -> Series:
     return dataclasses.replace(one, values=one.values + np.linspace(0, amount, one.values.size))
 
 
-def _registered(id: str, dimension: str, source: str, bound: float, failing: Any, **more: Any) -> Any:
+def _registered(id: str, dimension: str, source: str, bound: float, failing: Any, **more: Any) -> Keep:
     given = {"direction": "lower", "cost": "scan", "passing": drawn, **more}
     return metric(f"series.{id}", dimension=dimension, source=source, bound=bound, failing=failing, **given)
 

@@ -52,7 +52,7 @@ class Sound:
         total = np.zeros(size // 2 + 1)
         for start in starts:
             total += np.abs(np.fft.rfft(self.mono[start : start + size] * window)) ** 2
-        return np.fft.rfftfreq(size, 1 / self.rate), total / count
+        return np.asarray(np.fft.rfftfreq(size, 1 / self.rate), np.float64), np.asarray(total / count)
 
 
 def speech(seconds: float = 4.0, rate: int = 16_000, seed: int = 3) -> Sound:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from taihang.data.quality.metrics.registry import metric
+from taihang.data.quality.metrics.registry import Keep, metric
 
 
 def drawn(count: int = 200, seed: int = 1) -> pa.Table:
@@ -52,12 +52,14 @@ def levelled(one: pa.Table, count: int) -> pa.Table:
     return one
 
 
-def _registered(id: str, dimension: str, source: str, bound: float, failing: Any, **more: Any) -> Any:
+def _registered(id: str, dimension: str, source: str, bound: float, failing: Any, **more: Any) -> Keep:
     given = {"direction": "lower", "cost": "scan", "passing": drawn, **more}
     return metric(f"table.{id}", dimension=dimension, source=source, bound=bound, failing=failing, **given)
 
 
-@_registered("completeness", "completeness", "ISO/IEC 25024 (idea)", 0.95, lambda: emptied(drawn(), 0.2), direction="higher")
+@_registered(
+    "completeness", "completeness", "ISO/IEC 25024 (idea)", 0.95, lambda: emptied(drawn(), 0.2), direction="higher"
+)
 def completeness(one: pa.Table) -> float | None:
     """Share of the cells that have a value."""
     cells = one.num_rows * one.num_columns
@@ -69,7 +71,7 @@ def repeated(one: pa.Table) -> float | None:
     """Share of the rows that equal an earlier one in every column."""
     if not one.num_rows:
         return None
-    return 1 - one.group_by(one.column_names).aggregate([]).num_rows / one.num_rows
+    return float(1 - one.group_by(one.column_names).aggregate([]).num_rows / one.num_rows)
 
 
 @_registered("constant", "validity", "—", 0.2, lambda: levelled(drawn(), 2))
@@ -77,7 +79,7 @@ def constant(one: pa.Table) -> float | None:
     """Share of the columns with at most one value."""
     if not one.num_columns:
         return None
-    return sum(pc.count_distinct(c).as_py() <= 1 for c in one.columns) / one.num_columns
+    return float(sum(pc.count_distinct(c).as_py() <= 1 for c in one.columns) / one.num_columns)
 
 
 @_registered("outliers", "accuracy", "Tukey 1977 (outer fences)", 0.01, lambda: put(drawn(), "value", 0.1, 500.0))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taihang.data.quality.metrics.registry import metric
+from taihang.data.quality.metrics.registry import Keep, metric
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def slowed(one: Path, factor: float) -> Path:
     return dataclasses.replace(one, times=one.times * factor)
 
 
-def _registered(id: str, dimension: str, source: str, bound: float, failing: Any, **more: Any) -> Any:
+def _registered(id: str, dimension: str, source: str, bound: float, failing: Any, **more: Any) -> Keep:
     given = {"direction": "lower", "cost": "scan", "passing": drawn, **more}
     return metric(f"trajectory.{id}", dimension=dimension, source=source, bound=bound, failing=failing, **given)
 

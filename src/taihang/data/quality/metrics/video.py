@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import cv2
 import numpy as np
@@ -168,7 +169,7 @@ def shake(one: Film) -> float | None:
     if len(frames) < 4:
         return None
     window = cv2.createHanningWindow(frames[0].shape[::-1], cv2.CV_32F)
-    moves = np.array([cv2.phaseCorrelate(a, b, window)[0] for a, b in zip(frames, frames[1:], strict=False)])
+    moves = np.array([cv2.phaseCorrelate(a, b, window)[0] for a, b in itertools.pairwise(frames)])
     turns = np.linalg.norm(np.diff(moves, axis=0), axis=1)
     return float(np.median(turns) / np.hypot(*frames[0].shape))
 
