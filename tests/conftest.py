@@ -15,6 +15,10 @@ import pytest
 
 from taihang.core import i18n
 
+# Two processes on two cores that both ask for two threads each wait for one another.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED = Path(os.environ.get("TAIHANG_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
 _NO_INPUT = "real input not present"

@@ -53,7 +53,7 @@ def test_below_the_cap_every_bit_is_that_of_the_same_windows_without_one(family:
     class Plain(cache_utils.DynamicCache):
         """transformers' own cache, with what the reader asks of one."""
 
-        def __init__(self, *_):
+        def __init__(self, *_, **__):
             super().__init__()
 
         def coming(self, _):
@@ -82,12 +82,13 @@ def test_below_the_cap_every_bit_is_that_of_the_same_windows_without_one(family:
     family=st.sampled_from(tiny.FAMILIES),
     shared=st.sampled_from([1, 2]),
     floor=st.sampled_from([0.0, 0.5]),
+    form=st.sampled_from(["plain", "int8", "fp8"]),
 )
-def test_the_cap_is_never_exceeded(frames, window, room, name, shape, family, shared, floor):  # noqa: PLR0917
+def test_the_cap_is_never_exceeded(frames, window, room, name, shape, family, shared, floor, form):  # noqa: PLR0917
     model = tiny.model(family)
     cap = budget.Cap(window + room, window, sinks=4, recent=8)
     choose = policy.Policy(name, recent=8, observed=8, shared=shared, floor=floor)
-    reader = reading.Reader(model, reading.Plan(cap, choose, shape))
+    reader = reading.Reader(model, reading.Plan(cap, choose, shape, form))
     read = reader.read(tiny.prompt(family, frames, events=tuple(range(0, frames, 5))))
     reader.generate(read, 12)
     assert read.cache.peak <= cap.tokens * reader.layers

@@ -12,6 +12,7 @@ import torch
 from transformers import masking_utils, modeling_utils
 
 from taihang.model.longcontext import cache as caches
+from taihang.model.longcontext import sparse
 
 NAME = "taihang_capped"
 
@@ -26,16 +27,18 @@ class Watch:
 
 
 _watch: contextvars.ContextVar[Watch | None] = contextvars.ContextVar("watch", default=None)
+_blocks: contextvars.ContextVar[sparse.Blocks | None] = contextvars.ContextVar("blocks", default=None)
 
 
 @contextlib.contextmanager
-def watching(watch: Watch | None) -> Iterator[None]:
-    """Inside the block the attention of a model that uses this function is observed."""
-    token = _watch.set(watch)
+def watching(watch: Watch | None, blocks: sparse.Blocks | None = None) -> Iterator[None]:
+    """Inside the block the attention of a model that uses this function is observed, and reads these blocks only."""
+    tokens = _watch.set(watch), _blocks.set(blocks)
     try:
         yield
     finally:
-        _watch.reset(token)
+        _watch.reset(tokens[0])
+        _blocks.reset(tokens[1])
 
 
 def attend(  # noqa: PLR0917 - as transformers calls it
@@ -60,6 +63,10 @@ def attend(  # noqa: PLR0917 - as transformers calls it
     if watch is not None:
         last = count if not watch.count else min(watch.count, count)
         watch.cache.observe(module.layer_idx, query[..., count - last :, :], key, scale, watch.weight)
+    blocks = _blocks.get()
+    if blocks is not None and blocks.share < 1:
+        key, value = blocks.chosen(query, key, value)
+        total = key.shape[-2]
     mask = None
     if count > 1 and total > count:
         mask = torch.ones(count, total, dtype=torch.bool, device=query.device).tril(total - count)

@@ -18,9 +18,10 @@ from taihang.model.longcontext import policy, storage
 class CappedLayer(cache_utils.CacheLayerMixin):
     """One layer. `seen` counts all tokens that ever came, `held` those that are here, `peak` the most at once."""
 
-    def __init__(self, form: storage.Form = "plain") -> None:
+    def __init__(self, form: storage.Form = "plain", *, offload: bool = False) -> None:
         super().__init__()
         self.form = form
+        self.offload = offload
         self.seen = 0
         self.peak = 0
         self.peak_bytes = 0
@@ -50,7 +51,9 @@ class CappedLayer(cache_utils.CacheLayerMixin):
         """Add a window's tokens; gives all that are here, to attend to. Shapes (batch, heads, tokens, width)."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        keys, values = storage.store(key_states, self.form), storage.store(value_states, self.form)
+        home = torch.device("cpu") if self.offload else key_states.device
+        keys = storage.store(key_states, self.form).moved(home)
+        values = storage.store(value_states, self.form).moved(home)
         self._keys = keys if self._keys is None else self._keys.joined(keys)
         self._values = values if self._values is None else self._values.joined(values)
         count = key_states.shape[-2]
@@ -59,12 +62,13 @@ class CappedLayer(cache_utils.CacheLayerMixin):
         self.seen += count
         self.peak = max(self.peak, self.held)
         self.peak_bytes = max(self.peak_bytes, self.size)
-        return storage.read(self._keys, self.dtype), storage.read(self._values, self.dtype)
+        here = self.device
+        return storage.read(self._keys.moved(here), self.dtype), storage.read(self._values.moved(here), self.dtype)
 
     def keys_now(self) -> torch.Tensor:
         """The keys that are here: (batch, heads, tokens, width)."""
         assert self._keys is not None
-        return storage.read(self._keys, self.dtype)
+        return storage.read(self._keys.moved(self.device), self.dtype)
 
     def keep(self, index: torch.Tensor) -> None:
         """Keep the tokens at `index` (batch, heads, kept), ascending; the others are gone."""
@@ -97,8 +101,8 @@ class CappedCache(cache_utils.Cache):
 
     layers: list[CappedLayer]
 
-    def __init__(self, layers: int, form: storage.Form = "plain") -> None:
-        super().__init__(layers=[CappedLayer(form) for _ in range(layers)])
+    def __init__(self, layers: int, form: storage.Form = "plain", *, offload: bool = False) -> None:
+        super().__init__(layers=[CappedLayer(form, offload=offload) for _ in range(layers)])
 
     @property
     def peak(self) -> int:

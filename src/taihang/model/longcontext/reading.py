@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from taihang.core import errors, job
-from taihang.model.longcontext import attention, budget, cache, policy, storage, windows
+from taihang.model.longcontext import attention, budget, cache, policy, sparse, storage, windows
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 
@@ -41,7 +41,9 @@ class Plan:
     left out (1 keeps all). `encode`: temporal patches that the vision tower gets at once.
 
     `probe`: the text after the video also looks back after each window, and leaves no trace; so what
-    stays is what the question asks for. Without it the choice knows nothing of the question.
+    stays is what the question asks for. Without it the choice knows nothing of the question. `blocks`: what
+    part of the held cache each window reads. `offload`: keys and values wait in the machine's memory and come
+    to the device a layer at a time.
     """
 
     cap: budget.Cap
@@ -51,6 +53,8 @@ class Plan:
     merge: float = 1.0
     probe: bool = True
     encode: int = 8
+    blocks: sparse.Blocks = dataclasses.field(default_factory=sparse.Blocks)
+    offload: bool = False
 
 
 @dataclasses.dataclass(slots=True)
@@ -117,7 +121,7 @@ class Reader:
     def read(self, prompt: Prompt, progress: job.Progress | None = None) -> Read:
         """Read a prompt to its end. Raises errors.UserError for a question longer than a window."""
         plan, told = self.plan, progress or job.Silent()
-        held = cache.CappedCache(self.layers, plan.form)
+        held = cache.CappedCache(self.layers, plan.form, offload=plan.offload)
         positions = self._positions(prompt)
         question = self._question(prompt, positions) if plan.probe else None
         asked = question.tokens if question else 0
@@ -155,15 +159,20 @@ class Reader:
             found.append(token)
             if token in stop:
                 break
-            if read.cache.layers[0].held + 1 > self.kept[0] + self.plan.cap.window:
-                read.cache.shrink(self.kept, self.plan.choose)
-            ids = torch.tensor([token], device=self.model.device)
-            place = torch.full((3, 1), read.position, device=self.model.device)
-            visual = torch.zeros(1, dtype=torch.bool, device=self.model.device)
-            piece = Piece(self.inner.get_input_embeddings()(ids), place, visual, [], 0)
-            logits = self.model.lm_head(self._forward(read.cache, [piece], None)[-1])
-            read.position += 1
+            logits = self.follow(read, token)
         return found
+
+    @torch.inference_mode()
+    def follow(self, read: Read, token: int) -> torch.Tensor:
+        """Read one more token; the logits of what comes after it (vocabulary)."""
+        if read.cache.layers[0].held + 1 > self.kept[0] + self.plan.cap.window:
+            read.cache.shrink(self.kept, self.plan.choose)
+        ids = torch.tensor([token], device=self.model.device)
+        place = torch.full((3, 1), read.position, device=self.model.device)
+        visual = torch.zeros(1, dtype=torch.bool, device=self.model.device)
+        piece = Piece(self.inner.get_input_embeddings()(ids), place, visual, [], 0)
+        read.position += 1
+        return torch.as_tensor(self.model.lm_head(self._forward(read.cache, [piece], None)[-1]))
 
     def _pass(self, held: cache.CappedCache, pending: list[Piece], question: Piece | None) -> torch.Tensor:
         choose = self.plan.choose
@@ -188,7 +197,7 @@ class Reader:
                 torch.cat([piece.deep[i] for piece in pieces if piece.deep]) for i in range(depth)
             ]
         held.coming(torch.cat([torch.full((piece.tokens,), piece.event, device=embeds.device) for piece in pieces]))
-        with attention.watching(watch):
+        with attention.watching(watch, self.plan.blocks):
             out = self.text(inputs_embeds=embeds, position_ids=positions, past_key_values=held, use_cache=True, **extra)
         found: torch.Tensor = out.last_hidden_state[0]
         return found

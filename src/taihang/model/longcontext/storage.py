@@ -36,10 +36,19 @@ class Stored:
         scale = None if self.scale is None or other.scale is None else torch.cat([self.scale, other.scale], -2)
         return Stored(torch.cat([self.data, other.data], -2), scale)
 
+    def moved(self, device: torch.device) -> Stored:
+        """The same numbers on a device; these, when they are there already."""
+        if self.data.device == device:
+            return self
+        return Stored(self.data.to(device), None if self.scale is None else self.scale.to(device))
+
     def taken(self, index: torch.Tensor) -> Stored:
         """The tokens at `index` (batch, heads, kept), a choice of its own for each head."""
+        index = index.to(self.data.device)
         wide = index.unsqueeze(-1)
-        data = self.data.gather(-2, wide.expand(*index.shape, self.data.shape[-1]))
+        # torch gathers no e4m3 on a CPU; its bytes are as good.
+        bare = self.data.view(torch.uint8) if self.data.dtype == torch.float8_e4m3fn else self.data
+        data = bare.gather(-2, wide.expand(*index.shape, self.data.shape[-1])).view(self.data.dtype)
         return Stored(data, None if self.scale is None else self.scale.gather(-2, wide))
 
 
