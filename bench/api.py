@@ -3,20 +3,23 @@
 Both serve the same rows of the same SQLite file, 50 of them a call, each from a process of its own behind uvicorn
 on the loopback, driven in turns by the same 32 clients in a third process. The bare one asks nobody who they are.
 
-    python bench/api.py [--seconds 5] [--rounds 3] [--out FILE.json]
+    python bench/api.py [--seconds 5] [--rounds 8] [--out FILE.json]
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 CLIENTS = 32
 FINDINGS = 5_000
+PATHS = {"bare": "/findings", "ours": "/api/v1/findings?limit=50"}
 
 
 def bare(folder: Path) -> Any:
@@ -105,49 +109,76 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
+def cpu_s(process: int) -> float:
+    """CPU seconds of a process so far, all threads."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def servers(folder: Path) -> Iterator[dict[str, tuple[int, int]]]:
+    """Both, each a process with one listening socket: name → (process id, port)."""
+    running: dict[str, tuple[subprocess.Popen[bytes], int]] = {}
+    try:
+        for which in PATHS:
+            with socket.socket() as place:
+                place.bind(("127.0.0.1", 0))
+                place.listen(128)
+                words = [sys.executable, __file__, "--serve", which, str(folder), str(place.fileno())]
+                environment = {**os.environ, "TAIHANG_HOME": str(folder / "home")}
+                process = subprocess.Popen(words, pass_fds=(place.fileno(),), env=environment)
+                running[which] = (process, place.getsockname()[1])
+        yield {which: (process.pid, port) for which, (process, port) in running.items()}
+    finally:
+        for process, _ in running.values():
+            process.terminate()
+            process.wait(20)
+
+
+def measured(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
+    """Both in turns, now the one first and now the other; a ratio is that of two neighbours in time."""
+    headers = {"Authorization": f"Bearer {filled(folder)}"}
+    took: dict[str, list[list[float]]] = {which: [] for which in PATHS}
+    spent = dict.fromkeys(PATHS, 0.0)
+    with servers(folder) as there:
+        urls = {which: f"http://127.0.0.1:{port}{PATHS[which]}" for which, (_, port) in there.items()}
+        for url in urls.values():
+            asyncio.run(driven(url, headers, 2.0))
+        for number in range(rounds):
+            for which in list(PATHS) if number % 2 else list(PATHS)[::-1]:
+                before = cpu_s(there[which][0])
+                took[which].append(asyncio.run(driven(urls[which], headers, seconds)))
+                spent[which] += cpu_s(there[which][0]) - before
+    found: dict[str, Any] = {}
+    for which, parts in took.items():
+        whole = [value for part in parts for value in part]
+        found[which] = {
+            "calls": len(whole),
+            **{f"p{round(100 * share)}_ms": round(1e3 * quantile(whole, share), 1) for share in (0.5, 0.9, 0.99)},
+            "cpu_ms_a_call": round(1e3 * spent[which] / len(whole), 2),
+        }
+    for share in (0.5, 0.9, 0.99):
+        ratios = [quantile(a, share) / quantile(b, share) for a, b in zip(took["ours"], took["bare"], strict=True)]
+        found[f"ratio_of_p{round(100 * share)}"] = round(statistics.median(ratios), 2)
+        found[f"ratios_of_p{round(100 * share)}"] = [round(ratio, 2) for ratio in ratios]
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--serve", nargs=3)
     given = parser.parse_args()
     if given.serve:
         serve(given.serve[0], Path(given.serve[1]), int(given.serve[2]))
         return
+    before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        token = filled(folder)
-        paths = {"bare": "/findings", "ours": "/api/v1/findings?limit=50"}
-        took: dict[str, list[float]] = {"bare": [], "ours": []}
-        running = []
-        for which in paths:
-            place = socket.socket()
-            place.bind(("127.0.0.1", 0))
-            place.listen(128)
-            words = [sys.executable, __file__, "--serve", which, name, str(place.fileno())]
-            environment = {**os.environ, "TAIHANG_HOME": str(folder / "home")}
-            process = subprocess.Popen(words, pass_fds=(place.fileno(),), env=environment)
-            running.append((which, process, place.getsockname()[1]))
-            place.close()
-        try:
-            headers = {"Authorization": f"Bearer {token}"}
-            for which, _, port in running:
-                asyncio.run(driven(f"http://127.0.0.1:{port}{paths[which]}", headers, 1.0))
-            for _ in range(given.rounds):
-                for which, _, port in running:
-                    url = f"http://127.0.0.1:{port}{paths[which]}"
-                    took[which] += asyncio.run(driven(url, headers, given.seconds))
-        finally:
-            for _, process, _ in running:
-                process.terminate()
-                process.wait(20)
-    found = {
-        which: {"calls": len(values), "p50_ms": 1e3 * quantile(values, 0.5), "p99_ms": 1e3 * quantile(values, 0.99)}
-        for which, values in took.items()
-    }
-    found["ratio_of_p99"] = found["ours"]["p99_ms"] / found["bare"]["p99_ms"]  # type: ignore[assignment]
-    found["clients"] = CLIENTS  # type: ignore[assignment]
+        found = measured(Path(name), given.rounds, given.seconds)
+    found["clients"] = CLIENTS
+    found["machine"] = {"cores": os.cpu_count(), "load before": before, "load after": os.getloadavg()[0]}
     text = json.dumps(found, indent=1)
     print(text)
     if given.out:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import getpass
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +21,11 @@ from taihang.catalog.retention import deletion, forgetting, retention
 from taihang.core import asset as assets
 from taihang.core import errors, ids, principal
 from taihang.core import words as core
+from taihang.engines import stages
 from taihang.engines.blobs import opening as blob_stores
 from taihang.engines.store import opening as stores
-from taihang.report import document
+from taihang.report import bundle, document
+from taihang.report import json as reporting
 
 if TYPE_CHECKING:
     from taihang.app import assess, inspect
@@ -55,41 +59,79 @@ def keeping(known: catalogue.Catalogue, where: platform.Places | None = None) ->
     return retention.Retention(known.store, known.principal, places, also=(forgetting.tickets,))
 
 
-def inspected(known: catalogue.Catalogue, done: inspect.Inspection, *, job_id: str = "") -> tuple[words.Told, ...]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Into:
+    """Reports that were written below `written` will lie below `kept`."""
+
+    written: Path
+    kept: Path
+
+    def kept_at(self, folder: Path) -> Path:
+        """Where a folder of reports will be."""
+        return self.kept / folder.absolute().relative_to(self.written.absolute())
+
+    def written_at(self, folder: Path) -> Path:
+        """Where it is now."""
+        return self.written / folder.relative_to(self.kept)
+
+
+def inspected(
+    known: catalogue.Catalogue, done: inspect.Inspection, *, job_id: str = "", into: Into | None = None
+) -> tuple[words.Told, ...]:
     """Register the videos of an inspection and record their reports, each once."""
-    return tuple(_recorded(known, one.report, "inspect", job_id=job_id, folder=one.page.parent) for one in done.videos)
+    return tuple(
+        _recorded(known, one.report, "inspect", job_id=job_id, folder=one.page.parent, into=into) for one in done.videos
+    )
 
 
 def profiled(
-    known: catalogue.Catalogue, done: Sequence[profiles.Profiled], *, job_id: str = ""
+    known: catalogue.Catalogue, done: Sequence[profiles.Profiled], *, job_id: str = "", into: Into | None = None
 ) -> tuple[words.Told, ...]:
     """Register the tables of a profile with their columns, and record the reports beside them."""
-    from taihang.report import json as written  # noqa: PLC0415 - only this verb's report is read back
-
     made = []
     for one in done:
-        report = written.load((one.page.parent / written.NAME).read_bytes())
+        report = reporting.load((one.page.parent / reporting.NAME).read_bytes())
         columns = [
             words.Column(name=text.cleaned(c.name, 500) or "-", type=text.cleaned(c.type, 500))
             for c in one.profile.columns
         ]
         made.append(
             _recorded(
-                known, report, "profile", job_id=job_id, folder=one.page.parent, columns=columns,
+                known, report, "profile", job_id=job_id, folder=one.page.parent, into=into, columns=columns,
                 metrics=_metrics(one.profile), source=one.profile.source,
             )
         )  # fmt: skip
     return tuple(made)
 
 
-def assessed(known: catalogue.Catalogue, done: assess.Assessed, *, job_id: str = "") -> words.Told:
+def assessed(
+    known: catalogue.Catalogue, done: assess.Assessed, *, job_id: str = "", into: Into | None = None
+) -> words.Told:
     """Register the tables of an assessment, record the report, and say which rules held."""
     told = [
         lines.Assertion(rule=o.compiled.rule.id, success=not o.broken, level=o.compiled.rule.level)
         for o in done.found.outcomes
         if o.judged
     ]
-    return _recorded(known, done.report, "assess", job_id=job_id, folder=done.page.parent, assertions=told)
+    folder = done.page.parent
+    return _recorded(known, done.report, "assess", job_id=job_id, folder=folder, into=into, assertions=told)
+
+
+def as_recorded(known: catalogue.Catalogue, told: words.Told, into: Into) -> None:
+    """Let `report.json` say what was recorded, to the letter.
+
+    A job that was killed between the record and its end writes the same findings once more, an hour later: the
+    record, which the ledger vouches for, is that of the first time.
+    """
+    path = into.written_at(Path(told.folder)) / reporting.NAME
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() == told.sha256:
+        return
+    recorded = known.report_json(told.id)
+    stages.write_bytes(path, recorded)
+    sums = path.with_name(bundle.SUMS)
+    old, new = (hashlib.sha256(one).hexdigest().encode() for one in (data, recorded))
+    stages.write_bytes(sums, sums.read_bytes().replace(old, new))
 
 
 def traced(known: catalogue.Catalogue, told: words.Told, report: document.Report, end: lines.End | None = None) -> None:
@@ -151,13 +193,15 @@ def _recorded(
     *,
     job_id: str,
     folder: Path,
+    into: Into | None = None,
     columns: Sequence[words.Column] = (),
     source: str = "",
     metrics: lines.Metrics | None = None,
     assertions: Sequence[lines.Assertion] | None = None,
 ) -> words.Told:
     version = known.register(cleaned(report.asset), columns=columns, source=text.cleaned(source, 4000), job_id=job_id)
-    told = known.record(report, version.id, kind=verb, job_id=job_id, folder=str(folder.absolute()))
+    kept = folder.absolute() if into is None else into.kept_at(folder)
+    told = known.record(report, version.id, kind=verb, job_id=job_id, folder=str(kept))
     whole = metrics is not None or assertions is not None
     end = lines.End(version=version.id, metrics=metrics, assertions=tuple(assertions or ()))
     traced(known, told, report, end if whole else None)

@@ -15,7 +15,7 @@ import typer
 
 import taihang
 from taihang.app import configuration
-from taihang.app.verbs import access, catalog, film, jobs, ledger, metrics, remote, rules, tables, tickets, up, users
+from taihang.app.verbs import access, film, jobs, keeping, ledger, metrics, remote, rules, tables, tickets, up, users
 from taihang.app.verbs.wording import t
 from taihang.core import errors
 
@@ -58,7 +58,7 @@ for _name, _group in (
     (None, up),
     ("jobs", jobs),
     ("ledger", ledger),
-    ("catalog", catalog),
+    ("catalog", keeping),
     ("tickets", tickets),
     ("remote", remote),
 ):

@@ -61,6 +61,7 @@ class Decisions:
         if chosen.published == "blobs" and blob_store is not None:
             self._files = remote.Objects(blob_store)
         self._signer = _signer(home, chosen.origin)
+        self._view = view.View(self._files, self._signer.verifier)
         self._witnesses = _witnesses(chosen.witnesses)
         self._witness_every_s = chosen.witness_every_s
         self._stamps = _authority(chosen)
@@ -110,7 +111,7 @@ class Decisions:
         if position is None:
             raise errors.Conflict("app:decisions.waiting", id=decision)
         try:
-            return view.View(self._files, self._signer.verifier).prove(position, witnessed=witnessed)
+            return self._view.prove(position, witnessed=witnessed)
         except errors.NotFound:
             raise errors.Conflict("app:decisions.waiting", id=decision) from None
 
@@ -141,7 +142,7 @@ class Decisions:
 
     def checkpoint(self) -> bytes:
         """The newest signed checkpoint."""
-        return view.View(self._files, self._signer.verifier).head().encoded()
+        return self._view.head().encoded()
 
     def published(self, name: str) -> bytes:
         """A published file by its C2SP name: `checkpoint`, `tile/…`. Raises errors.NotFound."""
@@ -153,7 +154,7 @@ class Decisions:
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
         """Proof that the ledger of `old` entries is the start of that of `new`. Raises errors.NotFound."""
         self.published("checkpoint")
-        return view.View(self._files, self._signer.verifier).consistency(old, new)
+        return self._view.consistency(old, new)
 
     def close(self) -> None:
         """Publish what was appended, and let another process have the ledger."""

@@ -22,7 +22,7 @@ from taihang.trust.access import guard, policies
 from taihang.trust.identity import accounts, oidc, sessions, tokens
 from taihang.trust.identity import settings as identity
 
-JOB_MODULES = ("taihang.app.walks",)
+JOB_MODULES = ("taihang.app.walks", "taihang.app.retiring")
 
 
 class Settings(settings.Section):

@@ -23,12 +23,17 @@ TOKEN = "TAIHANG_TOKEN"  # noqa: S105 - the name of a variable
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Done:
-    """One source's job, how many findings it has, and the page that was written; `exit_code` as of the verb here."""
+    """One source's job, how many findings it has, and the page that was written; `exit_code` as of the verb here.
+
+    `masked` and `withheld` count files: see `fetch`.
+    """
 
     job: str
     findings: int
     page: Path
     exit_code: int
+    masked: int = 0
+    withheld: int = 0
 
 
 @contextlib.contextmanager
@@ -116,18 +121,22 @@ def _one(  # noqa: PLR0917 - what is asked of the server, and where its answer g
         raise errors.Cancelled("app:remote.cancelled", job=job.id)
     if ended.state != "done" or ended.result is None:
         raise errors.Failure("app:remote.failed", job=job.id, reason=ended.reason or ended.state)
-    fetch(client, ended.result["report"], out)
-    return Done(job.id, int(ended.result["findings"]), out / "report.html", int(ended.result["exit_code"]))
+    masked, withheld = fetch(client, ended.result["report"], out)
+    return Done(
+        job.id, int(ended.result["findings"]), out / "report.html", int(ended.result["exit_code"]), masked, withheld
+    )
 
 
-def fetch(client: clients.Client, report: str, out: Path) -> None:
+def fetch(client: clients.Client, report: str, out: Path) -> tuple[int, int]:
     """Write a report's files into `out`, each checked against its hash; the list of hashes comes last.
 
+    Says how many came masked, which therefore have other hashes, and how many were withheld from this caller.
     Raises errors.UserError for a folder that cannot be used, errors.Failure for a file that arrived damaged.
     """
     bundle.usable(out)
     out.mkdir(parents=True, exist_ok=True)
-    files = sorted(client.files(report), key=lambda one: one.name == bundle.SUMS)
+    listed = client.files(report)
+    files = sorted((one for one in listed if one.given != "withheld"), key=lambda one: one.name == bundle.SUMS)
     with tempfile.TemporaryDirectory(prefix=".taihang-", dir=out) as work:
         for file in files:
             place = out / file.name
@@ -136,10 +145,11 @@ def fetch(client: clients.Client, report: str, out: Path) -> None:
             part = Path(work) / ids.digest(file.name.encode())
             client.download(report, file.name, part)
             with part.open("rb") as data:
-                if hashlib.file_digest(data, "sha256").hexdigest() != file.sha256:
+                if file.given == "whole" and hashlib.file_digest(data, "sha256").hexdigest() != file.sha256:
                     raise errors.Failure("app:remote.damaged", name=file.name)
             place.parent.mkdir(parents=True, exist_ok=True)
             part.replace(place)
+    return sum(one.given == "masked" for one in files), len(listed) - len(files)
 
 
 def _book(client: clients.Client, rules: str | None) -> str | None:

@@ -133,6 +133,13 @@ def remote(done: Iterable[far.Done]) -> None:
     for one in done:
         _line("app:remote.done", job=one.job, count=one.findings)
         _line("app:summary.report", path=one.page)
+        unclear(one.masked, one.withheld)
+
+
+def unclear(masked: int, withheld: int) -> None:
+    """That files came masked, or not at all."""
+    if masked or withheld:
+        _line("app:remote.unclear", masked=masked, withheld=withheld)
 
 
 def _grouped(found: Iterable[object]) -> list[tuple[str, list[float]]]:

@@ -21,6 +21,7 @@ NOWHERE = {
     "job": "job-0123456789abcdef", "schedule": "schedule-0123456789abcdef", "token": "fedcba9876543210",
     "policy": "7", "session": "ses-0123456789abcdef", "user": "acc-0123456789abcdef",
     "decision": "decision-0123456789abcdef", "run": "run-nowhere", "sha256": "ab" * 32,
+    "hold": "hold-0123456789abcdef", "deletion": "version-fedcba9876543210", "delivery": "delivery-0123456789abcdef",
 }  # fmt: skip
 # What a caller would do to its own right to call.
 _OWN = {"sign_out", "switch_tenant"}
@@ -33,6 +34,8 @@ _BODIES: dict[str, dict[str, Any]] = {
     "comment_ticket": {"text": "x"},
     "verify_ticket": {"version": "{version}", "rules": "mine-demo"},
     "change_tenant": {"name": "x"},
+    "release_hold": {"reason": "x"},
+    "delete_version": {"cause": "request", "early": True},
 }
 _REFERRING: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "jobs", {"kind": "profile-asset", "parameters": {"version": "{version}"}}),
@@ -56,6 +59,11 @@ _REFERRING: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "tickets?asset={asset}", {}),
     ("GET", "ledger/decisions?subject={sha256}", {}),
     ("GET", "reports/{report}/files/report.json", {}),
+    ("POST", "holds", {"target": "{version}", "reason": "x"}),
+    ("POST", "holds", {"target": "{asset}", "reason": "x"}),
+    ("GET", "holds?target={version}&released=true", {}),
+    ("GET", "versions/{version}/quarantine?lifted=true", {}),
+    ("GET", "deletions/{deletion}", {}),
 ]
 
 

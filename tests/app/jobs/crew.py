@@ -15,6 +15,7 @@ from typing import Any
 from fixtures import job_kinds, stores
 
 from taihang.app.jobs import service
+from taihang.catalog import catalogue
 from taihang.core import job as words
 from taihang.core.principal import Principal
 from taihang.engines.store import opening
@@ -56,18 +57,22 @@ class Crew:
         self.workers.append(process)
         return process
 
-    def wait(self, id: str, *states: str, who: Principal = ANN, timeout_s: float = 120) -> words.Job:
+    def wait(self, id: str, *states: str, who: Principal = ANN, timeout_s: float = 600) -> words.Job:
         """The job, once it is in one of the states (over, when none is given)."""
         wanted = states or ("done", "failed", "cancelled")
         self.until(lambda: self.jobs.get(id, who).state in wanted, timeout_s, lambda: str(self.jobs.get(id, who)))
         return self.jobs.get(id, who)
 
-    def until(self, true: Callable[[], bool], timeout_s: float = 120, told: Callable[[], str] = str) -> None:
+    def until(self, true: Callable[[], bool], timeout_s: float = 600, told: Callable[[], str] = str) -> None:
         """Wait until something holds; fail with what the workers printed."""
         end = time.monotonic() + timeout_s
         while not true():
             assert time.monotonic() < end, f"{told()}\n{self.log.read_text()[-4000:]}"
             time.sleep(0.05)
+
+    def catalogue(self, who: Principal = ANN) -> catalogue.Catalogue:
+        """What is remembered of the tenant's things."""
+        return catalogue.Catalogue(self.store, who)
 
     def dismiss(self) -> None:
         for process in self.workers:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -180,3 +182,29 @@ def test_tenants_do_not_see_each_others_policies(world: World) -> None:
         world.policies.get(south, made.version)
     with pytest.raises(errors.NotFound):
         world.policies.activate(south, made.version)
+
+
+def test_calls_that_come_at_once_do_not_wait_for_one_another(local: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One asks the store what is in force now; the others go on with what is known, as long as that may be used."""
+    known = local.policies.active("north")
+    asking, answered, asked = threading.Event(), threading.Event(), []
+    number = policies.Policies._number
+
+    def slow(self: policies.Policies, conn: sa.Connection, tenant: str) -> int:
+        asked.append(tenant)
+        asking.set()
+        assert answered.wait(30)
+        return number(self, conn, tenant)
+
+    monkeypatch.setattr(policies.Policies, "_number", slow)
+    local.at = 1.7
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(local.policies.active, "north")
+        assert asking.wait(30)
+        others = [pool.submit(local.policies.active, "north") for _ in range(4)]
+        assert [one.result(30) for one in others] == [known] * 4
+        local.at = 2.1  # too old to be used by anybody: these wait, and hear what the first one was told
+        late = [pool.submit(local.policies.active, "north") for _ in range(4)]
+        answered.set()
+        assert [one.result(30) for one in (first, *late)] == [known] * 5
+    assert asked == ["north"]

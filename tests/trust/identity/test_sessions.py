@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -147,6 +149,26 @@ def test_a_token_says_when_it_was_used_and_ends_for_good(world: World) -> None:
     world.accounts.tokens.revoke(admin, other.token.id)
     with pytest.raises(refusal.NotSignedIn):
         world.accounts.tokens.resolve(other.secret)
+
+
+def test_calls_that_come_at_once_note_the_use_of_a_token_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = world.accounts.tokens
+    issued = tokens.issue(world.admin(), "t", ["*:read"], DAY)
+    written: list[str] = []
+    whole = tokens._set
+
+    def told(tenant: str, token_id: str, **values: Any) -> None:
+        written.append(token_id)
+        whole(tenant, token_id, **values)
+
+    monkeypatch.setattr(tokens, "_set", told)
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: tokens.resolve(issued.secret).name, range(24)))
+    assert len(found) == 1
+    assert written == [issued.token.id]
+    world.clock.go(minutes=2)
+    tokens.resolve(issued.secret)
+    assert written == [issued.token.id] * 2
 
 
 def test_a_token_of_another_tenant_is_not_there(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -29,17 +30,8 @@ def answer(
     if size is None:
         kept.open(tenant, sha256)  # says that it is not there
         raise AssertionError
-    html = inline and media_type == "text/html"
-    shown = inline and (media_type in _SHOWN or html)
-    headers = {
-        "Accept-Ranges": "bytes",
-        "ETag": f'"{sha256}"',
-        "Content-Disposition": disposition(name, inline=shown),
-        "Cache-Control": "private, no-cache",
-        "Content-Security-Policy": SANDBOX if html else "sandbox; default-src 'none'",
-        "X-Frame-Options": "SAMEORIGIN" if html else "DENY",
-    }
-    kind = f"{media_type}; charset=utf-8" if html else media_type if shown else "application/octet-stream"
+    kind, headers = _described(sha256, name, media_type, inline=inline)
+    headers["Accept-Ranges"] = "bytes"
     if f'"{sha256}"' in request.headers.get("if-none-match", ""):
         return Response(None, 304, headers)
     asked = _asked(request, size, sha256)
@@ -52,6 +44,29 @@ def answer(
         return Response(None, 416, {**headers, "Content-Range": f"bytes */{size}"})
     headers |= {"Content-Range": f"bytes {start}-{end - 1}/{size}", "Content-Length": str(end - start)}
     return StreamingResponse(_pieces(kept, tenant, sha256, start, end), 206, headers, kind)
+
+
+def whole(request: Request, data: bytes, *, name: str, media_type: str, inline: bool = False) -> Response:
+    """Bytes that were made for this caller, as `answer` gives a blob."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    kind, headers = _described(sha256, name, media_type, inline=inline)
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(None, 304, headers)
+    return Response(data, 200, headers, kind)
+
+
+def _described(sha256: str, name: str, media_type: str, *, inline: bool) -> tuple[str, dict[str, str]]:
+    html = inline and media_type == "text/html"
+    shown = inline and (media_type in _SHOWN or html)
+    headers = {
+        "ETag": f'"{sha256}"',
+        "Content-Disposition": disposition(name, inline=shown),
+        "Cache-Control": "private, no-cache",
+        "Content-Security-Policy": SANDBOX if html else "sandbox; default-src 'none'",
+        "X-Frame-Options": "SAMEORIGIN" if html else "DENY",
+    }
+    kind = f"{media_type}; charset=utf-8" if html else media_type if shown else "application/octet-stream"
+    return kind, headers
 
 
 def disposition(name: str, *, inline: bool) -> str:

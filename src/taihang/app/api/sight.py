@@ -8,13 +8,13 @@ from taihang.app.api import caller
 from taihang.catalog import tables, words
 
 # The gravest word of the catalogue: who may see that may see all.
-_GRAVEST: words.Sensitivity = "core"
+GRAVEST: words.Sensitivity = "core"
 
 
 def hidden(who: caller.Caller, action: str, asset_ids: Iterable[str]) -> frozenset[str]:
     """Those of the assets that the caller may not see, asked in one statement at most."""
     wanted = frozenset(asset_ids)
-    if not wanted or who.can(action, sensitivity=_GRAVEST):
+    if not wanted or who.can(action, sensitivity=GRAVEST):
         return frozenset()
     store, at = who.platform.store, tables.assets.c
     with store.read() as conn:

@@ -10,14 +10,14 @@ from typing import Any, Self
 
 import httpx
 
-from taihang.app.client import events, uploading, wire, words
+from taihang.app.client import events, keeping, uploading, wire, words
 from taihang.core import errors
 from taihang.core import job as work
 
 _PAGE = 200
 
 
-class Client:
+class Client(keeping.Keeping):
     """A platform at `server` (`https://host`), called with an API token.
 
     Calls that can safely be made twice are tried again while the server is away. Raises
@@ -134,20 +134,7 @@ class Client:
 
     def download(self, report: str, name: str, out: Path) -> None:
         """Write one file of a report. Raises errors.UserError when it cannot be written."""
-        try:
-            with out.open("wb") as file, self._line.http.stream("GET", f"reports/{report}/files/{name}") as answer:
-                if not answer.is_success:
-                    answer.read()
-                    raise wire.problem(answer)
-                for piece in answer.iter_bytes():
-                    file.write(piece)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise errors.UserError("app.client:file", path=out, reason=error.strerror or str(error)) from None
-        except httpx.HTTPError as error:
-            server = str(self._line.http.base_url)
-            raise wire.Unreachable("app.client:away", server=server, reason=str(error)) from error
+        self._saved(f"reports/{report}/files/{name}", out)
 
     def proof(self, report: str, *, patience_s: float = 30.0) -> str:
         """The proof that a report stands in the ledger; waits until it does. Raises errors.Conflict after that."""
@@ -183,6 +170,22 @@ class Client:
         if me.csrf:
             self._line.http.headers["X-CSRF-Token"] = me.csrf
         return me
+
+    def _saved(self, path: str, out: Path) -> None:
+        try:
+            with out.open("wb") as file, self._line.http.stream("GET", path) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise wire.problem(answer)
+                for piece in answer.iter_bytes():
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise errors.UserError("app.client:file", path=out, reason=error.strerror or str(error)) from None
+        except httpx.HTTPError as error:
+            server = str(self._line.http.base_url)
+            raise wire.Unreachable("app.client:away", server=server, reason=str(error)) from error
 
     def _pages(self, path: str, **only: Any) -> Iterator[dict[str, Any]]:
         given = {name: value for name, value in only.items() if value is not None}

@@ -94,11 +94,115 @@ class Report(Answer):
 
 
 class File(Answer):
-    """A file of a report."""
+    """A file of a report; `given`: `whole`, `masked` (what is downloaded has another hash) or `withheld`."""
 
     name: str
     sha256: str
     size: int
+    given: str = "whole"
+
+
+class Rule(Answer):
+    """A retention rule; `kind` and `sensitivity` None: of any."""
+
+    id: str
+    kind: str | None = None
+    sensitivity: str | None = None
+    keep_days: int = 0
+    delete_days: int | None = None
+
+
+class Content(Answer):
+    """What a version is of."""
+
+    name: str
+    kind: str
+    sha256: str
+    size: int
+
+
+class Version(Answer):
+    """A version of an asset."""
+
+    id: str
+    asset_id: str
+    number: int
+    recorded: datetime.datetime
+    asset: Content
+
+
+class Hold(Answer):
+    """What forbids a deletion."""
+
+    id: str
+    target: str
+    kind: str
+    reason: str
+    placed_by: str
+    released: datetime.datetime | None = None
+
+
+class Terms(Answer):
+    """Until when a version must stay, when it is due, what holds it."""
+
+    version_id: str
+    keep_until: datetime.datetime
+    due: datetime.datetime | None = None
+    holds: tuple[Hold, ...] = ()
+
+
+class Place(Answer):
+    """One place that was searched after a deletion, and how often something was found there."""
+
+    name: str
+    how: str
+    size: int = 0
+    rows: int = 0
+    content: int = 0
+    hash: int = 0
+
+
+class Proof(Answer):
+    """What went with a version, and whether every place was read and nothing of it found."""
+
+    version_id: str
+    cause: str
+    finished: datetime.datetime
+    proved: bool
+    shared: bool = False
+    findings: int = 0
+    reports: int = 0
+    blobs: int = 0
+    files: int = 0
+    left: int = 0
+    left_at: tuple[str, ...] = ()
+    hash_left: int = 0
+    places: tuple[Place, ...] = ()
+
+
+class Mark(Answer):
+    """What a ticket marks bad in a version: rows, or spans in seconds. Not `complete`: more is bad than is known."""
+
+    ticket: str
+    table: str
+    rule: str
+    kind: str
+    count: int
+    complete: bool
+    active: bool
+    spans: tuple[tuple[float, float], ...] = ()
+
+
+class Delivery(Answer):
+    """A message to somebody outside."""
+
+    id: str
+    name: str
+    topic: str
+    state: str
+    attempts: int
+    created: datetime.datetime
+    reason: str = ""
 
 
 class Issued(Answer):

@@ -176,9 +176,13 @@ def _watched(place: Place, attempt: records.Attempt, child: _Child, left: thread
             continue
         asked, newest = now, child.progress
         try:
-            with place.store.begin() as conn:
-                stop = _noted(conn, attempt, newest if newest is not told else None)
-            told = newest
+            if newest is None or newest is told:
+                with place.store.read() as conn:
+                    stop = records.stopping(conn, attempt)
+            else:
+                with place.store.begin() as conn:
+                    stop = _noted(conn, attempt, newest)
+                told = newest
         except (opening.Unreachable, exc.DBAPIError):
             continue  # the work goes on while the store is away; what it says last is kept
         if stop:
@@ -193,9 +197,7 @@ def _watched(place: Place, attempt: records.Attempt, child: _Child, left: thread
     return ending
 
 
-def _noted(conn: sa.Connection, attempt: records.Attempt, value: dict[str, Any] | None) -> bool:
-    if value is None:
-        return bool(records.mine(conn, attempt).cancel)
+def _noted(conn: sa.Connection, attempt: records.Attempt, value: dict[str, Any]) -> bool:
     return records.progress(conn, attempt, value["stage"][:200], value["done"], value["total"])
 
 

@@ -7,8 +7,11 @@ hands over is a job's id: whether there is anything to do is decided by the job'
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import dbos
 import sqlalchemy as sa
@@ -24,9 +27,28 @@ _WORKFLOW = "taihang.job"
 _PREFIX = "taihang."
 # On SQLite every look takes the one write lock (see Worker): fewer looks leave it to those who write.
 _POLL_S = {"sqlite": 1.0, "postgresql": 0.5}
+# What DBOS only reads to find work. Left alone, each of these would wait for the write lock too: dozens of
+# times a second for nothing, and SQLite serves who waits for it in no order, so somebody starves.
+_READS = (
+    "get_queue", "list_queues", "get_queue_partitions", "count_pending_queue_workflows", "get_workflow_statuses",
+    "list_workflows",
+)  # fmt: skip
+_UNDER_WAY = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 _most_claims: int | None = None  # our rows count how often a job was tried; DBOS's dead letters would hide it
 
 Run = Callable[[str, str, int], None]
+
+
+class Claim(NamedTuple):
+    """A place in the queue that a worker has taken, by its `place` (see `place`)."""
+
+    place: str
+    worker: str
+
+
+def place(job: str, round_: int) -> str:
+    """What the queue calls a round of a job."""
+    return f"{job}.{round_}"
 
 
 def prepare(store: opening.Store) -> None:
@@ -51,7 +73,7 @@ class Queue:
         options: dbos.EnqueueOptions = {
             "workflow_name": _WORKFLOW,
             "queue_name": _PREFIX + kind,
-            "workflow_id": f"{job}.{round_}",
+            "workflow_id": place(job, round_),
             "app_version": VERSION,
             "queue_partition_key": tenant,
         }
@@ -67,6 +89,8 @@ class Worker:
     def __init__(self, url: str, name: str, run: Run, slots: int) -> None:
         self._store = opening.open_store(url)
         self._name = name
+        self._reading = threading.local()
+        sa.event.listen(self._store.engine, "engine_connect", self._connected)
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
         # Its own SQLite engine reads the number of running jobs outside the transaction that claims one:
         # two workers could both see a free slot. Ours begins every transaction with the write lock.
@@ -95,6 +119,9 @@ class Worker:
         chosen = [kinds.get(name) for name in names]
         dbos.DBOS.listen_queues([_PREFIX + kind.name for kind in chosen])
         dbos.DBOS.launch()
+        database: Any = self._dbos._sys_db
+        for name in _READS:
+            setattr(database, name, self._read(getattr(database, name)))
         for kind in chosen:
             dbos.DBOS.register_queue(
                 _PREFIX + kind.name,
@@ -107,14 +134,45 @@ class Worker:
 
     def requeue(self, dead: str) -> int:
         """Give back what a dead worker held, and with it its places among the running; says how many."""
-        database = self._dbos._sys_db
-        held = dbos.DBOS.list_workflows(status="PENDING", executor_id=dead, load_input=False, load_output=False)
-        return sum(database.reenqueue_for_recovery(one.workflow_id, [dead], _PREFIX + "lost") for one in held)
+        return sum(self.free(one) for one in self.claims() if one.worker == dead)
+
+    def claims(self) -> list[Claim]:
+        """Every place that a worker holds now, of all workers."""
+        held = dbos.DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return [Claim(one.workflow_id, str(one.executor_id)) for one in held]
+
+    def free(self, claim: Claim) -> bool:
+        """Put a place back into the queue; False when that worker does not hold it any more."""
+        return self._dbos._sys_db.reenqueue_for_recovery(claim.place, [claim.worker], _PREFIX + "lost")
+
+    def under_way(self, places: Sequence[str]) -> frozenset[str]:
+        """Those of the places that wait in the queue or are held; the others lead to nothing."""
+        if not places:
+            return frozenset()
+        known = dbos.DBOS.list_workflows(workflow_ids=list(places), load_input=False, load_output=False)
+        return frozenset(one.workflow_id for one in known if one.status in _UNDER_WAY)
 
     def stop(self) -> None:
         """Take no more jobs; what runs is the caller's to stop first."""
         for event in self._dbos.background_thread_stop_events:
             event.set()
+
+    def _read(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function of DBOS in transactions that wait for no writer."""
+
+        @functools.wraps(function)
+        def reading(*words: Any, **named: Any) -> Any:
+            self._reading.on = True
+            try:
+                return function(*words, **named)
+            finally:
+                self._reading.on = False
+
+        return reading
+
+    def _connected(self, conn: sa.Connection) -> None:
+        if getattr(self._reading, "on", False):
+            conn.execution_options(read_only=True)
 
 
 def _url(store: opening.Store) -> str:

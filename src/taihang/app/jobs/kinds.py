@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from taihang.core import errors, principal, words
 from taihang.core import job as jobs
+from taihang.engines.store import opening
 
 T = TypeVar("T")
 GROUP = "taihang.jobs"
@@ -38,6 +39,7 @@ class Context(Protocol):
     job: str
     attempt: int
     principal: principal.Principal
+    store: opening.Store
 
     @property
     def progress(self) -> jobs.Progress:

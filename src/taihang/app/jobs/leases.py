@@ -58,6 +58,11 @@ def beat(conn: sa.Connection, name: str) -> bool:
     return conn.execute(alive).rowcount == 1
 
 
+def alive(conn: sa.Connection) -> frozenset[str]:
+    """The workers that nobody has taken for dead."""
+    return frozenset(conn.execute(sa.select(tables.workers.c.id).where(~tables.workers.c.dead)).scalars())
+
+
 def leave(conn: sa.Connection, name: str) -> None:
     """Take a worker off the list; what it held must have been given back."""
     conn.execute(sa.delete(tables.workers).where(tables.workers.c.id == name))

@@ -180,10 +180,20 @@ def progress(conn: sa.Connection, attempt: Attempt, stage: str, done: float, tot
 
 def mine(conn: sa.Connection, attempt: Attempt) -> Any:
     """The job's row, locked. Raises Superseded when it is no longer this attempt's."""
-    row = locked(conn, attempt.tenant, attempt.job)
+    return _own(locked(conn, attempt.tenant, attempt.job), attempt)
+
+
+def _own(row: Any, attempt: Attempt) -> Any:
     if row is None or row.state != "running" or row.attempt != attempt.number:
         raise Superseded("app.jobs:superseded", job=attempt.job)
     return row
+
+
+def stopping(conn: sa.Connection, attempt: Attempt) -> bool:
+    """True when the job is to be cancelled; only looks. Raises Superseded when it is no longer this attempt's."""
+    jobs = tables.jobs
+    asked = scope.Scope(attempt.tenant).select(jobs, jobs.c.cancel, jobs.c.state, jobs.c.attempt)
+    return bool(_own(conn.execute(asked.where(jobs.c.id == attempt.job)).one_or_none(), attempt).cancel)
 
 
 def end(conn: sa.Connection, attempt: Attempt, ending: Ending, *, again: bool) -> None:

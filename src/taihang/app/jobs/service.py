@@ -240,6 +240,17 @@ class Jobs:
         self.store.run(work)
         return self.get(id, principal)
 
+    def revive(self, conn: sa.Connection, tenant: str, job: str, round_: int) -> bool:
+        """Queue a job anew whose place in the queue leads to nothing; False when it is over or in another round."""
+        row = records.locked(conn, tenant, job)
+        if row is None or row.round != round_ or row.state in records.OVER:
+            return False
+        if row.state == "running":
+            records.lost(conn, tenant, job, row.worker, "lost")
+        records.change(conn, row, round=round_ + 1)
+        self._queue().put(conn, tenant, job, round_ + 1, row.kind)
+        return True
+
     def history(self, id: str, principal: people.Principal) -> history.History:
         """Everything that is known of a job. Raises errors.NotFound."""
         with self.store.read() as conn:

@@ -41,6 +41,8 @@ jobs = schema.tenanted(
     sa.UniqueConstraint("tenant", "key"),
     sa.Index("ix_jobs_submitted", "tenant", "submitted", "id"),
     sa.Index("ix_jobs_worker", "worker"),
+    # What waits or runs is looked over again and again, among all that ever did.
+    sa.Index("ix_jobs_state", "state", "tenant", "id"),
 )
 
 events = schema.tenanted(

@@ -4,11 +4,18 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import pydantic
 
 from taihang.app.jobs import kinds
 from taihang.core import i18n, words
+
+if TYPE_CHECKING:
+    from taihang.app import cataloguing
+    from taihang.catalog import catalogue
+    from taihang.catalog import words as catalogued
 
 FORMATS = ("html", "json", "docx")
 """What a report is written as unless told: see `report.bundle`."""
@@ -68,6 +75,9 @@ def _inspect(given: Inspect, context: kinds.Context) -> kinds.Result:
         out=context.folder,
         progress=context.progress,
     )
+    from taihang.app import cataloguing
+
+    _remembered(context, lambda known, into: cataloguing.inspected(known, done, job_id=context.job, into=into))
     reports = [one.report for one in done.videos]
     return kinds.Result(
         inputs=tuple(report.asset.sha256 for report in reports),
@@ -87,6 +97,9 @@ def _profile(given: Profile, context: kinds.Context) -> kinds.Result:
     done = profile.profile(
         *given.sources, baseline=given.baseline, lang=given.lang, out=context.folder, progress=context.progress
     )
+    from taihang.app import cataloguing
+
+    _remembered(context, lambda known, into: cataloguing.profiled(known, done, job_id=context.job, into=into))
     return kinds.Result(
         inputs=tuple(one.profile.asset.sha256 for one in done),
         summary={
@@ -110,6 +123,9 @@ def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
         out=context.folder,
         options=assess.Options(formats=given.formats, progress=context.progress),
     )
+    from taihang.app import cataloguing
+
+    _remembered(context, lambda known, into: (cataloguing.assessed(known, done, job_id=context.job, into=into),))
     return kinds.Result(
         inputs=(done.report.asset.sha256,),
         versions=_versions(done.report.produced_by),
@@ -119,6 +135,20 @@ def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
             "assets": [done.report.asset.name],
         },
     )
+
+
+def _remembered(
+    context: kinds.Context, record: Callable[[catalogue.Catalogue, cataloguing.Into], Sequence[catalogued.Told]]
+) -> None:
+    """What the job found belongs to the versions that it read: one report of each, however often the job ran."""
+    from taihang.app import cataloguing
+    from taihang.catalog import catalogue
+
+    known = catalogue.Catalogue(context.store, context.principal)
+    # The folder is the output's once the job is done.
+    into = cataloguing.Into(context.folder, context.folder.with_name("out"))
+    for told in record(known, into):
+        cataloguing.as_recorded(known, told, into)
 
 
 def _versions(*groups: tuple[words.Producer, ...]) -> dict[str, str]:

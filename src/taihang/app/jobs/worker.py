@@ -17,7 +17,19 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from taihang.app.jobs import attempts, dispatch, folders, kinds, leases, patience, records, service, settings, tables
+from taihang.app.jobs import (
+    attempts,
+    dispatch,
+    folders,
+    kinds,
+    leases,
+    patience,
+    records,
+    service,
+    settings,
+    strays,
+    tables,
+)
 from taihang.core import errors, i18n
 from taihang.engines.store import opening
 
@@ -41,6 +53,8 @@ class Worker:
         self._first = threading.Event()
         self._jobs = service.Jobs(store, home.absolute(), modules=modules)
         self._queue = dispatch.Worker(url, self.name, self._run, chosen.slots)
+        self._strays = strays.Strays(self._jobs, self._queue, self.name, chosen.lease_s)
+        self._busy: set[str] = set()
 
     def work(self) -> int:
         """Do jobs until `stop`; returns the exit code."""
@@ -66,16 +80,20 @@ class Worker:
 
     def _run(self, tenant: str, job: str, round_: int) -> None:
         """Do one job, again and again until it is over. Never returns when the worker lets go of it."""
+        place = dispatch.place(job, round_)
+        self._busy.add(place)
         try:
             self._tried(tenant, job, round_)
         except records.Superseded:
             return
         except patience.Left:
             threading.Event().wait()  # the queue must not hear that it ended: somebody else goes on with it
+        finally:
+            self._busy.discard(place)
 
     def _tried(self, tenant: str, job: str, round_: int) -> None:
         while True:
-            begun = self._patient(lambda conn: records.begin(conn, tenant, job, round_, self.name))
+            begun = self._patient(lambda conn: self._begun(conn, tenant, job, round_))
             if begun is None:
                 return
             attempt: records.Attempt = begun
@@ -90,6 +108,12 @@ class Worker:
                 return
             if self.left.wait(min(self._chosen.pause_s * 2 ** (attempt.crashes + attempt.faults), 60.0)):
                 raise patience.Left
+
+    def _begun(self, conn: sa.Connection, tenant: str, job: str, round_: int) -> records.Attempt | None:
+        # Who was taken for dead while it slept must begin nothing: nobody would look for it any more.
+        if self.name not in leases.alive(conn):
+            raise patience.Left
+        return records.begin(conn, tenant, job, round_, self.name)
 
     def _again(self, attempt: records.Attempt, ending: records.Ending) -> bool:
         if ending.outcome == "crashed":
@@ -108,7 +132,7 @@ class Worker:
                     self._over.set()
 
     def _watch(self) -> None:
-        """Give back what dead workers held."""
+        """Give back what dead workers held, and what went astray."""
         watch = leases.Watch(self.name, self._chosen.lease_s, self._chosen.beat_s)
         while not self._over.wait(self._chosen.beat_s):
             with contextlib.suppress(opening.Unreachable, sa.exc.DBAPIError):
@@ -117,6 +141,7 @@ class Worker:
                     (self._first.set if watch.first(conn) else self._first.clear)()
                 for name in dead:
                     self._give_back(name, "lost")
+                self._strays.look(frozenset(self._busy), first=self._first.is_set())
 
     def _schedule(self) -> None:
         """Start what is due. One worker does it to save work: if two did, each job would still start once."""

@@ -27,7 +27,6 @@ def _t(key: str, **values: object) -> str:
 app = typer.Typer(help=_t("catalog.help"), no_args_is_help=True, rich_markup_mode=None)
 _LARGEST = 64 << 20
 Kind = Literal["table", "dataset", "video", "model", "rulebook", "contract", "report"]
-Sensitivity = Literal["public", "internal", "sensitive", "important", "core"]
 Asset = Annotated[str, typer.Argument(metavar="ASSET", help=_t("catalog.asset"))]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help=_t("catalog.version"))]
 Tenant = Annotated[str, typer.Option("--tenant", envvar="TAIHANG_TENANT", help=_t("catalog.tenant"))]
@@ -36,7 +35,6 @@ After = Annotated[str | None, typer.Option("--after", help=_t("catalog.after"))]
 OfKind = Annotated[Kind | None, typer.Option("--kind", help=_t("catalog.kind"))]
 OfTag = Annotated[str | None, typer.Option("--tag", help=_t("catalog.tag"))]
 OfOwner = Annotated[str | None, typer.Option("--owner", help=_t("catalog.owner"))]
-Reason = Annotated[str, typer.Option("--reason", help=_t("catalog.reason"))]
 
 
 @app.command("list", help=_t("catalog.list"))
@@ -50,7 +48,7 @@ def _list(
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
-    with _opened(tenant, lang) as known:
+    with opened(tenant, lang) as known:
         _assets(known.search(kind=kind, tag=tag, owner=owner, after=after, limit=limit), as_json)
 
 
@@ -66,22 +64,22 @@ def _search(
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
-    with _opened(tenant, lang) as known:
+    with opened(tenant, lang) as known:
         _assets(known.search(query, kind=kind, tag=tag, owner=owner, after=after, limit=limit), as_json)
 
 
 @app.command("show", help=_t("catalog.show"))
 def _show(asset: Asset, tenant: Tenant = "default", as_json: AsJson = False, lang: Lang = None) -> None:
-    with _opened(tenant, lang) as known:
+    with opened(tenant, lang) as known:
         found = known.asset(known.version(asset).asset_id if asset.startswith("version-") else asset)
         versions = known.versions(found.id, limit=20).items
         reports = {v.id: known.reports(v.id, limit=20).items for v in versions}
     if as_json:
-        told = [{**_plain(v), "reports": [_plain(r) for r in reports[v.id]]} for v in versions]
-        _json({**_plain(found), "versions_shown": told})
+        told = [{**plain(v), "reports": [plain(r) for r in reports[v.id]]} for v in versions]
+        show_json({**plain(found), "versions_shown": told})
         return
-    _line(_t("catalog.line", **_said(found)))
-    _line(
+    show(_t("catalog.line", **_said(found)))
+    show(
         _t(
             "catalog.about", owner=found.owner or "–", licence=found.licence or "–", sensitivity=found.sensitivity,
             tags=", ".join(found.tags) or "–",
@@ -89,10 +87,10 @@ def _show(asset: Asset, tenant: Tenant = "default", as_json: AsJson = False, lan
     )  # fmt: skip
     for version in versions:
         made = version.recorded.isoformat(timespec="seconds")
-        _line(_t("catalog.of_version", id=version.id, number=version.number, size=version.asset.size, at=made))
+        show(_t("catalog.of_version", id=version.id, number=version.number, size=version.asset.size, at=made))
         for report in reports[version.id]:
             counts = ", ".join(f"{level} {count}" for level, count in report.counts.items() if count) or "0"
-            _line(_t("catalog.of_report", id=report.id, kind=report.kind, counts=counts))
+            show(_t("catalog.of_report", id=report.id, kind=report.kind, counts=counts))
 
 
 @app.command("lineage", help=_t("catalog.lineage"))
@@ -107,7 +105,7 @@ def _lineage(
     lang: Lang = None,
 ) -> None:
     way: Literal["up", "down"] = "down" if down else "up"
-    with _opened(tenant, lang) as known:
+    with opened(tenant, lang) as known:
         found = known.lineage.graph(node, way, depth=depth)
         if events:
             for run in found.runs:
@@ -116,134 +114,13 @@ def _lineage(
             return
         steps = known.lineage.columns(node, column, way, depth=depth) if column is not None else ()
     if as_json:
-        _json(_plain(found) if column is None else [_plain(s) for s in steps])
+        show_json(plain(found) if column is None else [plain(s) for s in steps])
     elif column is not None:
         for step in steps:
             output = step.output_column or _t("catalog.all_rows")
-            _line(_t("catalog.edge", depth=step.depth, source=step.input_column, target=output, effect=step.effect))
+            show(_t("catalog.edge", depth=step.depth, source=step.input_column, target=output, effect=step.effect))
     else:
         _graph(found)
-
-
-@app.command("delete", help=_t("catalog.delete"))
-def _delete(
-    version: Version,
-    cause: Annotated[Literal["retention", "request", "error"], typer.Option("--cause", help=_t("catalog.cause"))],
-    early: Annotated[bool, typer.Option("--early", help=_t("catalog.early"))] = False,
-    yes: Annotated[bool, typer.Option("--yes", help=_t("catalog.yes"))] = False,
-    tenant: Tenant = "default",
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    from taihang.app import cataloguing
-
-    with _opened(tenant, lang) as known:
-        if not yes:
-            typer.confirm(_t("catalog.sure", id=version), abort=True, err=True)
-        proof = cataloguing.keeping(known).delete(version, cause, early=early)
-    if as_json:
-        _json(_plain(proof))
-        return
-    _line(_t("catalog.gone", findings=proof.findings, reports=proof.reports, blobs=proof.blobs, files=proof.files))
-    for place in proof.places:
-        how = _t(f"catalog.how.{place.how}", size=place.size)
-        _line(_t("catalog.place", name=place.name, how=how, traces=place.rows + place.content + place.hash))
-    if proof.shared:
-        _line(_t("catalog.shared"))
-    if proof.hash_left:
-        _line(_t("catalog.hash_left", count=proof.hash_left))
-    for path in proof.left_at:
-        _line(_t("catalog.left", path=path))
-    _line(_t("catalog.proved") if proof.proved else _t("catalog.unproved"))
-
-
-@app.command("hold", help=_t("catalog.hold"))
-def _hold(
-    target: Asset, reason: Reason, tenant: Tenant = "default", as_json: AsJson = False, lang: Lang = None
-) -> None:
-    from taihang.app import cataloguing
-
-    with _opened(tenant, lang) as known:
-        made = cataloguing.keeping(known).hold(target, reason=reason)
-    _json(_plain(made)) if as_json else _line(_t("catalog.held", id=made.id, target=made.target))
-
-
-@app.command("release", help=_t("catalog.release"))
-def _release(
-    hold: Annotated[str, typer.Argument(metavar="HOLD", help=_t("catalog.hold_id"))],
-    reason: Reason,
-    tenant: Tenant = "default",
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    from taihang.app import cataloguing
-
-    with _opened(tenant, lang) as known:
-        made = cataloguing.keeping(known).release(hold, reason=reason)
-    _json(_plain(made)) if as_json else _line(_t("catalog.released", id=made.id, target=made.target))
-
-
-@app.command("keep", help=_t("catalog.keep"))
-def _keep(
-    days: Annotated[int, typer.Option("--days", min=0, help=_t("catalog.days"))] = 0,
-    delete_after: Annotated[int | None, typer.Option("--delete-after", min=0, help=_t("catalog.delete_after"))] = None,
-    kind: OfKind = None,
-    sensitivity: Annotated[Sensitivity | None, typer.Option("--sensitivity", help=_t("catalog.sensitivity"))] = None,
-    remove: Annotated[bool, typer.Option("--remove", help=_t("catalog.remove"))] = False,
-    tenant: Tenant = "default",
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    from taihang.app import cataloguing
-    from taihang.catalog.retention import words as keeping
-
-    if delete_after is not None and delete_after < days:
-        raise errors.UserError("app.verbs:catalog.days_order")
-    with _opened(tenant, lang) as known:
-        at = cataloguing.keeping(known)
-        rule = keeping.Rule(kind=kind, sensitivity=sensitivity, keep_days=days, delete_days=delete_after)
-        if remove:
-            at.remove_rule(rule.id)
-        elif days or delete_after is not None:
-            at.set_rule(rule)
-        rules = at.rules()
-    if as_json:
-        _json([_plain(r) for r in rules])
-        return
-    for r in rules:
-        due = "–" if r.delete_days is None else r.delete_days
-        _line(_t("catalog.rule", kind=r.kind or "*", sensitivity=r.sensitivity or "*", days=r.keep_days, due=due))
-
-
-@app.command("due", help=_t("catalog.due"))
-def _due(
-    delete: Annotated[bool, typer.Option("--delete", help=_t("catalog.due_delete"))] = False,
-    limit: Limit = 50,
-    tenant: Tenant = "default",
-    as_json: AsJson = False,
-    lang: Lang = None,
-) -> None:
-    from taihang.app import cataloguing
-
-    with _opened(tenant, lang) as known:
-        at = cataloguing.keeping(known)
-        found = at.due(limit=limit).items
-        if not delete:
-            told = [_plain(v) for v in found]
-            lines = [
-                _t("catalog.due_line", id=v.id, name=v.asset.name, at=v.recorded.date().isoformat()) for v in found
-            ]
-        else:
-            proofs = [at.delete(v.id, "retention") for v in found]
-            told = [_plain(p) for p in proofs]
-            lines = [
-                f"{p.version_id}: {_t('catalog.proved') if p.proved else _t('catalog.unproved_one')}" for p in proofs
-            ]
-    if as_json:
-        _json(told)
-        return
-    for line in lines:
-        _line(line)
 
 
 @app.command("made-by", help=_t("catalog.made_by"))
@@ -259,14 +136,14 @@ def _made_by(
     from taihang.app import cataloguing
 
     pairs = dict(cataloguing.pair(one) for one in inputs)
-    with _opened(tenant, lang) as known:
+    with opened(tenant, lang) as known:
         run, derived = cataloguing.derived(known, _read(sql), pairs, output, dialect=dialect)
     if as_json:
         columns = {name: [f"{s.table}.{s.column} {s.effect}" for s in sources] for name, sources in derived.columns}
-        _json({"run": run, "columns": columns, "rows": [f"{s.table}.{s.column} {s.effect}" for s in derived.whole]})
+        show_json({"run": run, "columns": columns, "rows": [f"{s.table}.{s.column} {s.effect}" for s in derived.whole]})
         return
     for name, sources in (*derived.columns, (_t("catalog.all_rows"), derived.whole)):
-        _line(f"{name} ← {', '.join(f'{s.table}.{s.column} ({s.effect})' for s in sources) or '–'}")
+        show(f"{name} ← {', '.join(f'{s.table}.{s.column} ({s.effect})' for s in sources) or '–'}")
 
 
 @app.command("ingest", help=_t("catalog.ingest"))
@@ -275,9 +152,9 @@ def _ingest(
     tenant: Tenant = "default",
     lang: Lang = None,
 ) -> None:
-    with _opened(tenant, lang) as known:
+    with opened(tenant, lang) as known:
         for line in _events(path):
-            _line(known.lineage.ingest(line))
+            show(known.lineage.ingest(line))
 
 
 def _events(path: Path) -> list[bytes]:
@@ -302,7 +179,8 @@ def _read(path: Path) -> bytes:
 
 
 @contextlib.contextmanager
-def _opened(tenant: str, lang: i18n.Language | None) -> Iterator[catalogue.Catalogue]:
+def opened(tenant: str, lang: i18n.Language | None) -> Iterator[catalogue.Catalogue]:
+    """The catalogue of this machine, for a verb."""
     from taihang.app import cataloguing
 
     if lang is not None:
@@ -313,10 +191,10 @@ def _opened(tenant: str, lang: i18n.Language | None) -> Iterator[catalogue.Catal
 
 def _assets(page: words.Page[words.Catalogued], as_json: bool) -> None:
     if as_json:
-        _json({"assets": [_plain(asset) for asset in page.items], "next": page.next})
+        show_json({"assets": [plain(asset) for asset in page.items], "next": page.next})
         return
     for asset in page.items:
-        _line(_t("catalog.line", **_said(asset)))
+        show(_t("catalog.line", **_said(asset)))
     if page.next is not None:
         typer.echo(_t("catalog.more", after=page.next), err=True)
 
@@ -328,13 +206,13 @@ def _said(asset: words.Catalogued) -> dict[str, Any]:
 def _graph(found: lines.Graph) -> None:
     names = {n.id: _t("catalog.deleted", id=n.id) if n.gone else f"{n.namespace} {n.name}" for n in found.nodes}
     for node in found.nodes:
-        _line(f"{'  ' * node.depth}{names[node.id]}  {node.id}")
+        show(f"{'  ' * node.depth}{names[node.id]}  {node.id}")
     for run in found.runs:
         ends: dict[str, list[str]] = {"in": [], "out": []}
         for link in found.links:
             if link.run_id == run.id:
                 ends[link.way].append(names[link.node])
-        _line(
+        show(
             _t(
                 "catalog.run",
                 job=run.job,
@@ -348,15 +226,18 @@ def _graph(found: lines.Graph) -> None:
         typer.echo(_t("catalog.cut"), err=True)
 
 
-def _plain(word: Any) -> Any:
+def plain(word: Any) -> Any:
+    """A word as JSON."""
     return word.model_dump(mode="json")
 
 
-def _json(value: Any) -> None:
+def show_json(value: Any) -> None:
+    """A JSON value on the terminal."""
     json.dump(value, sys.stdout, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")
 
 
-def _line(text: str) -> None:
+def show(text: str) -> None:
+    """One line on the terminal."""
     # What a terminal would obey, or show in another order, is shown as a blank.
     typer.echo("".join(c if c.isprintable() else " " for c in text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -76,8 +76,54 @@ def _report(
     out: Annotated[Path, typer.Option("--out", help=t("help.out"))],
     lang: Lang = None,
 ) -> None:
+    from taihang.app import remote, terminal
+
+    with remote.connected(server) as client:
+        masked, withheld = remote.fetch(client, report, out)
+    typer.echo(str(out / "report.html"))
+    terminal.unclear(masked, withheld)
+
+
+@app.command("quarantine", help=t("help.remote_quarantine"))
+def _quarantine(
+    server: Needed,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help=t("help.remote_version"))],
+    rows: Annotated[Path | None, typer.Option("--rows", help=t("help.remote_rows"))] = None,
+    lang: Lang = None,
+) -> None:
     from taihang.app import remote
 
     with remote.connected(server) as client:
-        remote.fetch(client, report, out)
-    typer.echo(str(out / "report.html"))
+        for mark in client.quarantine(version):
+            spans = " ".join(f"{start:g}–{end:g}" for start, end in mark.spans[:20])
+            typer.echo(f"{mark.ticket}\t{mark.table}\t{mark.rule}\t{mark.kind}\t{mark.count}\t{spans}")
+        if rows is not None:
+            client.quarantined_rows(version, rows)
+            typer.echo(str(rows))
+
+
+@app.command("deliveries", help=t("help.remote_deliveries"))
+def _deliveries(
+    server: Needed,
+    state: Annotated[
+        Literal["waiting", "sent", "failed"] | None, typer.Option("--state", help=t("help.remote_delivery_state"))
+    ] = None,
+    lang: Lang = None,
+) -> None:
+    from taihang.app import remote
+
+    with remote.connected(server) as client:
+        for one in client.deliveries(state=state):
+            typer.echo(f"{one.id}\t{one.name}\t{one.topic}\t{one.state}\t{one.attempts}\t{one.reason}")
+
+
+@app.command("deliver-again", help=t("help.remote_deliver_again"))
+def _deliver_again(
+    server: Needed,
+    delivery: Annotated[str, typer.Argument(metavar="DELIVERY", help=t("help.remote_delivery"))],
+    lang: Lang = None,
+) -> None:
+    from taihang.app import remote
+
+    with remote.connected(server) as client:
+        typer.echo(client.deliver_again(delivery).state)

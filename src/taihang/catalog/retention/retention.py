@@ -81,6 +81,21 @@ class Retention:
         by, now = self.principal.name, self._now()
         return self.store.run(lambda conn: terms.release(conn, self.scope, hold_id, reason=reason, by=by, now=now))
 
+    def holds(self, *targets: str, released: bool = False) -> tuple[words.Hold, ...]:
+        """What holds anything, or one of the targets; with `released` also what was lifted. The oldest first."""
+        with self.store.read() as conn:
+            return terms.held(conn, self.scope, targets, released=released)
+
+    def held(self, hold_id: str) -> words.Hold:
+        """One hold. Raises errors.NotFound."""
+        with self.store.read() as conn:
+            return terms.one(conn, self.scope, hold_id)
+
+    def check(self, version_id: str, *, early: bool = False) -> None:
+        """Nothing when a version may be deleted now. Raises errors.NotFound, errors.Conflict for what must stay."""
+        now = self._now()
+        self.store.run(lambda conn: rows.check(conn, self.scope, version_id, now, early=early))
+
     def delete(self, version_id: str, cause: words.Cause, *, early: bool = False) -> words.Proof:
         """Delete a version and everything about it; search the disk for what is left of it.
 
@@ -100,6 +115,11 @@ class Retention:
             asked = self.scope.select(tables.deletions, at.version_id).where(at.finished.is_(None))
             begun = list(conn.execute(asked.order_by(at.begun)).scalars())
         return tuple(self._deleter.finish(version, self._now()) for version in begun)
+
+    def proofs(self, *, after: str | None = None, limit: int = 50) -> things.Page[words.Proof]:
+        """Proofs of deletions that are finished, the last begun first. Raises errors.UserError for a foreign cursor."""
+        with self.store.read() as conn:
+            return rows.proofs(conn, self.scope, after=after, limit=limit)
 
     def proof(self, version_id: str) -> words.Proof:
         """The proof of a deletion that is finished. Raises errors.NotFound."""

@@ -9,8 +9,9 @@ from typing import Any
 import pydantic
 import sqlalchemy as sa
 
-from taihang.catalog import registering, text
+from taihang.catalog import cursor, registering, text
 from taihang.catalog import tables as catalogued
+from taihang.catalog import words as things
 from taihang.catalog.lineage import tables as lineage
 from taihang.catalog.retention import tables, terms, words
 from taihang.core import errors
@@ -34,8 +35,10 @@ class Plan(core.Word):
     blobs: tuple[core.Sha256, ...] = pydantic.Field(default=())
 
 
-def plan(conn: sa.Connection, scope: scoping.Scope, version_id: str, now: datetime.datetime, *, early: bool) -> Plan:
-    """What a deletion will remove. Raises errors.NotFound, and errors.Conflict when it must stay."""
+def check(
+    conn: sa.Connection, scope: scoping.Scope, version_id: str, now: datetime.datetime, *, early: bool
+) -> things.Version:
+    """The version, locked, when it may go. Raises errors.NotFound, and errors.Conflict when it must stay."""
     version = registering.version_of(conn, scope, version_id)
     asset = catalogued.assets.c.id == version.asset_id
     conn.execute(scope.select(catalogued.assets).where(asset).with_for_update())
@@ -45,6 +48,12 @@ def plan(conn: sa.Connection, scope: scoping.Scope, version_id: str, now: dateti
         raise errors.Conflict("catalog:retention.held", id=version_id, kinds=kinds)
     if version.recorded < agreed.keep_until and now < agreed.keep_until and not early:
         raise errors.Conflict("catalog:retention.kept", id=version_id, until=agreed.keep_until.date().isoformat())
+    return version
+
+
+def plan(conn: sa.Connection, scope: scoping.Scope, version_id: str, now: datetime.datetime, *, early: bool) -> Plan:
+    """What a deletion will remove. Raises errors.NotFound, and errors.Conflict when it must stay."""
+    version = check(conn, scope, version_id, now, early=early)
     at = catalogued.versions.c
     mark = conn.execute(scope.select(catalogued.versions, at.mark).where(at.id == version_id)).scalar_one()
     others = scope.select(catalogued.versions, sa.func.count()).where(
@@ -121,6 +130,20 @@ def set_proof(conn: sa.Connection, scope: scoping.Scope, proof: words.Proof) -> 
     chosen = tables.deletions.c.version_id == proof.version_id
     values = {"finished": proof.finished, "proof": text.dumped(proof.model_dump(mode="json", exclude={"left_at"}))}
     conn.execute(scope.update(tables.deletions).where(chosen).values(**values))
+
+
+def proofs(conn: sa.Connection, scope: scoping.Scope, *, after: str | None, limit: int) -> things.Page[words.Proof]:
+    """Proofs, the last begun first. Raises errors.UserError for a foreign cursor."""
+    at = tables.deletions.c
+    asked = scope.select(tables.deletions).where(at.finished.is_not(None))
+    order, name = (at.begun, at.version_id), {"deleted": ""}
+    if after is not None:
+        asked = asked.where(cursor.after(order, cursor.decode(name, after, (datetime.datetime, str)), down=True))
+    wanted = asked.order_by(*(column.desc() for column in order)).limit(cursor.limited(limit) + 1)
+    found = conn.execute(wanted).all()
+    told = tuple(words.Proof.model_validate(json.loads(row.proof)) for row in found[:limit])
+    last = (found[limit - 1].begun, found[limit - 1].version_id) if len(found) > limit else None
+    return things.Page(told, None if last is None else cursor.encode(name, last))
 
 
 def proof_of(row: sa.Row[Any]) -> words.Proof | None:

@@ -142,9 +142,7 @@ def release(
 ) -> words.Hold:
     """Lift a hold; one that is lifted stays as it is. Raises errors.NotFound, errors.UserError."""
     text.checked("reason", reason.strip(), 2000, least=1, lines=True)
-    there = _one(conn, scope, hold_id)
-    if there is None:
-        raise errors.NotFound("catalog:retention.no_hold", id=hold_id)
+    there = one(conn, scope, hold_id)
     if there.released is not None:
         return there
     changes = {"released": now, "released_by": by, "release_reason": reason}
@@ -155,9 +153,28 @@ def release(
 
 def holding(conn: sa.Connection, scope: scoping.Scope, *targets: str) -> tuple[words.Hold, ...]:
     """What holds one of these now."""
+    return held(conn, scope, targets) if targets else ()
+
+
+def held(
+    conn: sa.Connection, scope: scoping.Scope, targets: Sequence[str] = (), *, released: bool = False
+) -> tuple[words.Hold, ...]:
+    """What holds these, or anything when none is named; with `released` also what was lifted."""
     at = tables.holds.c
-    asked = scope.select(tables.holds).where(at.target.in_(targets), at.released.is_(None)).order_by(at.placed, at.id)
+    asked = scope.select(tables.holds).order_by(at.placed, at.id)
+    if targets:
+        asked = asked.where(at.target.in_(targets))
+    if not released:
+        asked = asked.where(at.released.is_(None))
     return tuple(_word(row) for row in conn.execute(asked))
+
+
+def one(conn: sa.Connection, scope: scoping.Scope, hold_id: str) -> words.Hold:
+    """A hold. Raises errors.NotFound."""
+    found = _one(conn, scope, hold_id)
+    if found is None:
+        raise errors.NotFound("catalog:retention.no_hold", id=hold_id)
+    return found
 
 
 def _one(conn: sa.Connection, scope: scoping.Scope, hold_id: str) -> words.Hold | None:

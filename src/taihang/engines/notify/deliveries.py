@@ -115,14 +115,32 @@ def put(conn: sa.Connection, scope: scopes.Scope, name: str, to: Mapping[str, An
     return ident
 
 
-def listed(store: opening.Store, tenant: str, *, state: State | None = None, limit: int = 100) -> tuple[Delivery, ...]:
-    """A tenant's deliveries, newest first."""
-    scope = store.scope(tenant)
-    asked = scope.select(deliveries, *(_own[f.name] for f in dataclasses.fields(Delivery)))
+def listed(
+    store: opening.Store,
+    tenant: str,
+    *,
+    state: State | None = None,
+    limit: int = 100,
+    after: tuple[datetime.datetime, str] | None = None,
+) -> tuple[Delivery, ...]:
+    """A tenant's deliveries, newest first; those behind the one of this time (`created`) and id."""
+    asked = _shown(store.scope(tenant))
     if state is not None:
         asked = asked.where(_own.state == state)
+    if after is not None:
+        same = (_own.created == after[0]) & (_own.id > after[1])
+        asked = asked.where(sa.or_(_own.created < after[0], same))
     with store.read() as conn:
         return tuple(Delivery(*row) for row in conn.execute(asked.order_by(_own.created.desc(), _own.id).limit(limit)))
+
+
+def one(store: opening.Store, tenant: str, ident: str) -> Delivery:
+    """How far one message is. Raises errors.NotFound."""
+    with store.read() as conn:
+        row = conn.execute(_shown(store.scope(tenant)).where(_own.id == ident)).one_or_none()
+    if row is None:
+        raise errors.NotFound("engines.notify:unknown", id=ident)
+    return Delivery(*row)
 
 
 def again(store: opening.Store, tenant: str, ident: str, at: datetime.datetime) -> None:
@@ -225,6 +243,10 @@ class Courier:
             "next_at": now + datetime.timedelta(seconds=pause * spread),
             "reason": reason[:_MOST_REASON],
         }
+
+
+def _shown(scope: scopes.Scope) -> sa.Select[Any]:
+    return scope.select(deliveries, *(_own[f.name] for f in dataclasses.fields(Delivery)))
 
 
 def _free(now: datetime.datetime) -> tuple[sa.ColumnElement[bool], ...]:

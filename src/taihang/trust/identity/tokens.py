@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import hmac
 import os
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from taihang.trust.identity import moment, names, record, refusal, secret, setti
 
 _TOUCH = datetime.timedelta(seconds=60)
 _MOST_SCOPES = 100
+_MOST_TOUCHED = 10_000
 _NO_HASH = "0" * 64
 
 
@@ -52,6 +54,8 @@ class Tokens:
         self._store = store
         self._now = now
         self._limits = limits or settings.Identity.current()
+        self._touching = threading.Lock()
+        self._touched: dict[str, datetime.datetime] = {}
 
     def issue(
         self,
@@ -116,9 +120,20 @@ class Tokens:
             self._set(row.tenant, row.id, revoked_at=now)  # so that a clock set back does not wake it again
         if who is None:
             raise refusal.NotSignedIn("trust:identity.no_token")
-        if row.used_at is None or abs(now - row.used_at) >= _TOUCH:
+        if (row.used_at is None or abs(now - row.used_at) >= _TOUCH) and self._first_to_touch(row.id, now):
             self._set(row.tenant, row.id, used_at=now)
         return who
+
+    def _first_to_touch(self, token_id: str, now: datetime.datetime) -> bool:
+        """One of the calls that come at once notes the use: the others need not wait for the same write."""
+        with self._touching:
+            last = self._touched.get(token_id)
+            if last is not None and abs(now - last) < _TOUCH:
+                return False
+            if len(self._touched) >= _MOST_TOUCHED:
+                self._touched.clear()
+            self._touched[token_id] = now
+            return True
 
     def list(self, who: principal.Principal, account_id: str | None = None) -> list[Token]:
         """Tokens of an account in `who`'s tenant (None: of everybody there), newest first."""

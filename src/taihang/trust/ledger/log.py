@@ -339,7 +339,7 @@ class Ledger:
             self._alone()
             self._files.write(files)
         self._files.write({"checkpoint": signed.encoded()})
-        self._signed, self._edge, self._reader = signed, edge, tiles.Reader(self._files, edge.size)
+        self._signed, self._edge, self._reader = signed, edge, self._grown(edge.size)
         self._tail = rows[len(rows) - edge.size % tiles.WIDTH :]
         self._waiting, self._hashes = [], []
         old = self._journal
@@ -349,6 +349,9 @@ class Ledger:
             self._settler.add(list(files), edge.size, signed.encoded())
         else:
             journal.drop(self.folder, edge.size)
+
+    def _grown(self, size: int) -> tiles.Reader:
+        return tiles.Reader(self._files, size, self._reader)
 
     def _alone(self) -> None:
         """A shared store has no lock: what it holds must be ours, or another writer has the key too."""

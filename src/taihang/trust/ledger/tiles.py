@@ -15,6 +15,7 @@ from taihang.trust.ledger import forged, merkle, store
 WIDTH = 256
 LONGEST_ENTRY = 0xFFFF
 _KEPT = 512  # tiles; 8 KiB each
+_KEPT_INNER = 256  # tiles with all the hashes inside them; twice that
 
 Place = tuple[int | str, int, int]
 """Level, or "entries"; number in the level; width."""
@@ -63,20 +64,45 @@ def _row(width: int) -> Iterator[tuple[int, int]]:
 
 
 class Reader:
-    """The files of a log of `size` entries: hashes of subtrees, entries. Nothing here is verified."""
+    """The files of a log of `size` entries: hashes of subtrees, entries. Nothing here is verified.
 
-    def __init__(self, files: store.Store, size: int) -> None:
+    `earlier` is a reader of the same log when it was smaller: the full tiles that it knows are known here too.
+    For one thread at a time.
+    """
+
+    def __init__(self, files: store.Store, size: int, earlier: Reader | None = None) -> None:
         self._files = files
         self.size = size
         self._tiles: collections.OrderedDict[tuple[int, int], list[bytes]] = collections.OrderedDict()
+        self._inner: collections.OrderedDict[tuple[int, int], list[list[bytes]]] = collections.OrderedDict()
+        if earlier is not None:
+            self._tiles.update((place, row) for place, row in earlier._tiles.items() if len(row) == WIDTH)
+            self._inner.update((place, rows) for place, rows in earlier._inner.items() if len(rows[0]) == WIDTH)
 
     def node(self, level: int, index: int) -> bytes:
         """Root of the perfect subtree of 2**level entries (see merkle.Node). Raises forged.Forged."""
         row, inside = divmod(level, 8)
-        first = index << inside
-        hashes = self.tile(row, first // WIDTH)
-        place = first % WIDTH
+        number, place = divmod(index << inside, WIDTH)
+        if row and inside:
+            # Few tiles stand above the lowest level, and every proof passes through them.
+            return self._rows(row, number)[inside][place >> inside]
+        hashes = self.tile(row, number)
         return merkle.root(hashes[place : place + (1 << inside)])
+
+    def _rows(self, level: int, number: int) -> list[list[bytes]]:
+        """A tile's hashes and all perfect subtrees over them, by height."""
+        kept = self._inner.get((level, number))
+        if kept is not None:
+            self._inner.move_to_end((level, number))
+            return kept
+        rows = [self.tile(level, number)]
+        while len(rows[-1]) > 1:
+            row = rows[-1]
+            rows.append([merkle.node(left, right) for left, right in zip(row[0::2], row[1::2], strict=False)])
+        self._inner[level, number] = rows
+        if len(self._inner) > _KEPT_INNER:
+            self._inner.popitem(last=False)
+        return rows
 
     def tile(self, level: int, number: int) -> list[bytes]:
         """A tile's hashes. Raises forged.Forged when the file is missing or has the wrong size."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+
 from taihang.core import errors
 from taihang.trust.ledger import checkpoint, forged, keys, merkle, proof, store, tiles
 
 
 class View:
-    """What is published in `files` by the log whose public key is `key`; each call reads the newest."""
+    """What is published in `files` by the log whose public key is `key`; each call reads the newest.
+
+    Threads may share one: tiles that are full never change, and those that were read are kept.
+    """
 
     def __init__(self, files: store.Store, key: keys.Verifier) -> None:
         self._files = files
         self._policy = checkpoint.Policy(key)
+        self._lock = threading.Lock()
+        self._kept: tiles.Reader | None = None
 
     def head(self, *, witnessed: bool = False) -> checkpoint.Signed:
         """The newest checkpoint, or the newest that witnesses signed. Raises forged.Forged, errors.NotFound."""
@@ -32,11 +39,13 @@ class View:
         size = signed.head.size
         if not 0 <= index < size:
             raise errors.NotFound("trust:ledger.no_entry", index=index, size=size)
-        reader = tiles.Reader(self._files, size)
-        data = reader.bundle(index // tiles.WIDTH)[index % tiles.WIDTH]
-        path = merkle.inclusion(index, size, reader.node)
+        with self._lock:
+            reader = self._reader(size)
+            data = reader.bundle(index // tiles.WIDTH)[index % tiles.WIDTH]
+            path = merkle.inclusion(index, size, reader.node)
         if not merkle.includes(index, size, merkle.leaf(data), path, signed.head.root):
-            # A proof that does not hold must not leave the house.
+            # A proof that does not hold must not leave the house; files that were mended are read anew.
+            self._kept = None
             raise forged.Forged("trust:ledger.inclusion", where=self._files.where("checkpoint"), index=index, size=size)
         return proof.Proof(data, index, tuple(path), signed.encoded()).text()
 
@@ -46,4 +55,11 @@ class View:
         end = size if new is None else new
         if not 0 <= old <= end <= size:
             raise errors.NotFound("trust:ledger.no_entry", index=max(old, end), size=size)
-        return merkle.consistency(old, end, tiles.Reader(self._files, size).node)
+        with self._lock:
+            return merkle.consistency(old, end, self._reader(size).node)
+
+    def _reader(self, size: int) -> tiles.Reader:
+        if self._kept is None or self._kept.size != size:
+            earlier = self._kept if self._kept is not None and self._kept.size < size else None
+            self._kept = tiles.Reader(self._files, size, earlier)
+        return self._kept

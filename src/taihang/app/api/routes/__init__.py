@@ -2,6 +2,7 @@
 
 from taihang.app.api.routes import (
     assets,
+    deliveries,
     findings,
     jobs,
     ledger,
@@ -9,7 +10,9 @@ from taihang.app.api.routes import (
     people,
     policies,
     providers,
+    quarantine,
     reports,
+    retention,
     rules,
     schedules,
     session,
@@ -25,5 +28,6 @@ ROUTERS = tuple(
         *(system, session, providers, people, tokens, policies),
         *(uploads, assets, lineage, findings, reports),
         *(jobs, schedules, tickets, rules, ledger),
+        *(retention, quarantine, deliveries),
     )
 )

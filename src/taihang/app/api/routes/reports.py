@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from taihang.app import walks
-from taihang.app.api import caller, content, forms, gate, paging, sight
+from taihang.app.api import caller, content, forms, gate, masked, paging, sight
 from taihang.catalog import words
 from taihang.core import errors, scorecard
 from taihang.trust.access import masking
@@ -25,11 +25,15 @@ _SHOWN = {"report.html": "text/html", "report.json": "application/json"}
 
 
 class File(forms.Answer):
-    """A file of a report."""
+    """A file of a report as it was written; `given` says how this caller gets it.
+
+    `masked`: with sensitive values masked, so with another hash; `withheld`: it cannot be masked.
+    """
 
     name: str
     sha256: str
     size: int
+    given: masked.Way
 
 
 @router.get("/reports")
@@ -58,9 +62,7 @@ def get_report_json(id: forms.Id, who: caller.Who) -> dict[str, Any]:
     """The whole report, as its published schema says; values that the caller may not read are masked."""
     _seen(who, id)
     value = _whole(who, id)
-    if not masking.Masker(who.platform.guard, who.who).clear("finding"):
-        value["findings"] = [masking.finding(one) for one in value["findings"]]
-    return value
+    return value if _clear(who) else masked.report(value)
 
 
 @router.get("/reports/{id}/scorecard")
@@ -75,7 +77,13 @@ def list_report_files(id: forms.Id, who: caller.Who) -> forms.Listed[File]:
     """What was written beside the report: the page, evidence, other forms."""
     found = _seen(who, id)
     files = walks.files(who.platform.blobs, who.who.tenant, found.folder)
-    return forms.Listed(items=[File(name=name, sha256=sha, size=size) for name, (sha, size) in files.items()])
+    clear = _clear(who)
+    return forms.Listed(
+        items=[
+            File(name=name, sha256=sha, size=size, given="whole" if clear else masked.way(name))
+            for name, (sha, size) in files.items()
+        ]
+    )
 
 
 @router.get("/reports/{id}/files/{name:path}", response_class=Response, responses=_ANY)
@@ -85,12 +93,18 @@ def get_report_file(
     who: caller.Who,
     request: Request,
 ) -> Response:
-    """One file; `report.html` is shown without any script, others are saved."""
+    """One file; `report.html` is shown without any script, others are saved.
+
+    Who may not read sensitive values gets them masked, and 403 for a file that cannot be masked.
+    """
     found = _seen(who, id)
     files = walks.files(who.platform.blobs, who.who.tenant, found.folder)
     if name not in files:
         raise errors.NotFound("app.api:no_file", name=name)
     kind = _SHOWN.get(name) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    way = "whole" if _clear(who) else masked.way(name)
+    if way != "whole":
+        return content.whole(request, _hidden(who, name, files[name]), name=name, media_type=kind, inline=True)
     return content.answer(
         request, who.platform.blobs, who.who.tenant, files[name][0], name=name, media_type=kind, inline=True
     )
@@ -102,6 +116,20 @@ def prove_report(id: forms.Id, who: caller.Who) -> Response:
     found = _seen(who, id)
     proof = who.platform.decisions.report_proof(who.who.tenant, found.sha256)
     return Response(proof.encode(), media_type="text/plain; charset=utf-8")
+
+
+def _clear(who: caller.Caller) -> bool:
+    return masking.Masker(who.platform.guard, who.who).clear("finding")
+
+
+def _hidden(who: caller.Caller, name: str, kept: tuple[str, int]) -> bytes:
+    """The file, masked. Raises errors.Forbidden for one that cannot be."""
+    if masked.way(name) == "withheld" or kept[1] > masked.LARGEST:
+        raise errors.Forbidden("app.api:withheld", name=name)
+    try:
+        return masked.file(name, who.platform.blobs.read(who.who.tenant, kept[0]))
+    except ValueError:
+        raise errors.Forbidden("app.api:withheld", name=name) from None
 
 
 def _seen(who: caller.Caller, id: str) -> words.Told:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import fastapi
 import pydantic
 
-from taihang.app import walks
+from taihang.app import retiring, walks
 from taihang.app.api import caller, forms, gate
 from taihang.app.jobs import schedules, triggers
 from taihang.core import errors
@@ -84,12 +84,16 @@ def list_schedules(who: caller.Who) -> forms.Listed[Schedule]:
 
 @router.post("/schedules", status_code=201)
 def create_schedule(body: NewSchedule, who: caller.Who) -> Schedule:
-    """A new schedule; its jobs are its maker's."""
-    who.may("schedule:create")
-    who.may("job:create")
-    if body.kind not in walks.KINDS:
-        raise errors.UserError("app.api:no_kind", kind=body.kind, known=", ".join(walks.KINDS))
-    walks.check(body.kind, body.parameters, who.platform.catalogue(who.who), who.may, scheduled=True)
+    """A new schedule; its jobs are its maker's. The kind `apply-retention` deletes what is due."""
+    if body.kind == retiring.APPLY:
+        who.may("retention:run")
+    elif body.kind in walks.KINDS:
+        who.may("schedule:create")
+        who.may("job:create")
+        walks.check(body.kind, body.parameters, who.platform.catalogue(who.who), who.may, scheduled=True)
+    else:
+        who.may("schedule:create")
+        raise errors.UserError("app.api:no_kind", kind=body.kind, known=", ".join((*walks.KINDS, retiring.APPLY)))
     made, token = who.platform.jobs.schedules.add(body.name, body.trigger, body.kind, body.parameters, who.who)
     return _shown(made).model_copy(update={"hook": None if token is None else f"/api/v1/hooks/{token}"})
 
@@ -134,7 +138,10 @@ def call_hook(
 
 def _seen(who: caller.Caller, id: str, action: str) -> schedules.Schedule:
     found = who.platform.jobs.schedules.get(id, who.who)
-    who.may(action, id, owner=found.owner or None)
+    if found.kind == retiring.APPLY and action != "schedule:read":
+        who.may("retention:run")
+    else:
+        who.may(action, id, owner=found.owner or None)
     return found
 
 
