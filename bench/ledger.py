@@ -25,8 +25,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from taihang.trust.ledger import Entry, Ledger, checkpoint, keys, store, verify
+from taihang.trust.ledger import Entry, Ledger, checkpoint, keys, store, verify, view
 
 BATCHES = {1: 300, 10: 2_000, 100: 20_000, 1000: 100_000}
 SIGNER = keys.Signer.fresh("bench.example/log")
@@ -131,18 +132,16 @@ def proofs(root: Path, count: int) -> dict[str, float]:
         ledger = Ledger(folder / "log", SIGNER)
         opened = time.perf_counter() - start
         print(f"opened in {opened * 1e3:.1f} ms")
-        times, checks, chance = [], [], random.Random(7)
-        for _ in range(1000):
-            index = chance.randrange(count)
-            start = time.perf_counter()
-            proof = ledger.prove(index)
-            times.append(time.perf_counter() - start)
-            start = time.perf_counter()
-            verify.bundle(proof, POLICY)
-            checks.append(time.perf_counter() - start)
-        tell = {"median": statistics.median(times), "p99": sorted(times)[990], "worst": max(times)}
-        print("proof of a random entry, ms:", json.dumps({k: round(v * 1e3, 2) for k, v in tell.items()}))
-        print(f"check of a proof: {statistics.median(checks) * 1e3:.2f} ms")
+        reader = view.View(store.Folder(folder / "log"), SIGNER.verifier)
+        chance = random.Random(7)
+        places = [chance.randrange(count) for _ in range(2000)]
+        told: dict[str, float] = {}
+        for who, prove in (("proof", ledger.prove), ("reader's proof", reader.prove)):
+            proofs, took, spent = timed(prove, places)
+            told |= told_of(who, took, spent)
+        _, checked, _ = timed(lambda text: verify.bundle(text, POLICY), proofs)
+        print(json.dumps(told))
+        print(f"check of a proof: {statistics.median(checked) * 1e3:.2f} ms")
         ledger.export(folder / "log.tar")
         ledger.close()
         size = (folder / "log.tar").stat().st_size
@@ -154,10 +153,33 @@ def proofs(root: Path, count: int) -> dict[str, float]:
         return {
             "entries": count,
             "opened ms": round(opened * 1e3, 1),
-            "check ms": round(statistics.median(checks) * 1e3, 2),
+            "check ms": round(statistics.median(checked) * 1e3, 2),
             "verified /s": round(count / took),
-            **{f"proof {k} ms": round(v * 1e3, 2) for k, v in tell.items()},
+            **told,
         }
+
+
+def timed(call: Callable[[Any], Any], given: list[Any]) -> tuple[list[Any], list[float], list[float]]:
+    """What each call gave, and the seconds that it took: on the wall, and of this thread's work."""
+    made, took, spent = [], [], []
+    for one in given:
+        start, worked = time.perf_counter(), time.thread_time()
+        made.append(call(one))
+        spent.append(time.thread_time() - worked)
+        took.append(time.perf_counter() - start)
+    return made, took, spent
+
+
+def told_of(name: str, took: list[float], spent: list[float]) -> dict[str, float]:
+    """Milliseconds; those of work do not count the waiting for a core that others have."""
+    found = {f"{name} median": took, f"{name} p99": took, f"{name} worst": took}
+    found |= {f"{name} median of work": spent, f"{name} p99 of work": spent}
+    shares = {"median": 0.5, "p99": 0.99, "worst": 1.0}
+    told = {}
+    for key, values in found.items():
+        share = next(value for word, value in shares.items() if f" {word}" in key)
+        told[f"{key} ms"] = round(1e3 * sorted(values)[min(len(values) - 1, int(share * len(values)))], 2)
+    return told
 
 
 def main() -> None:

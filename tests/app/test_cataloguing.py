@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from taihang.app import assess, cataloguing, platform, profile
 from taihang.app import tickets as ticketing
 from taihang.app.jobs import service
-from taihang.app.verbs import catalog
+from taihang.app.verbs import keeping
 from taihang.catalog import catalogue
 from taihang.catalog.tickets import desk, policy
 from taihang.core import errors, i18n
@@ -120,7 +120,7 @@ def test_names_that_no_store_keeps(known: catalogue.Catalogue, table: Path, tmp_
 
 
 def _run(*arguments: str) -> str:
-    ran = CliRunner().invoke(catalog.app, arguments)
+    ran = CliRunner().invoke(keeping.app, arguments)
     if ran.exception is not None and not isinstance(ran.exception, SystemExit):
         raise ran.exception
     assert ran.exit_code == 0, ran.output
@@ -195,7 +195,7 @@ def test_lineage_of_a_query(known: catalogue.Catalogue, table: Path, tmp_path: P
 
 def test_deleting_asks_first(known: catalogue.Catalogue, table: Path, tmp_path: Path) -> None:
     told = cataloguing.assessed(known, _assessed(table, tmp_path / "a"))
-    ran = CliRunner().invoke(catalog.app, ["delete", told.version_id, "--cause", "request"], input="n\n")
+    ran = CliRunner().invoke(keeping.app, ["delete", told.version_id, "--cause", "request"], input="n\n")
     assert ran.exit_code != 0
     assert known.version(told.version_id)
 

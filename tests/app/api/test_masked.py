@@ -115,6 +115,16 @@ def test_a_masked_table_keeps_its_other_values() -> None:
     assert shown.schema.field("id").type == pa.int64()
 
 
+def test_the_size_of_a_film_is_no_telephone_number() -> None:
+    value = {"title": f"call {PHONE}", "asset": {"size": int(PHONE)}, "findings": [{"measured": {"tel": int(PHONE)}}]}
+    shown = json.loads(masked.file("report.json", json.dumps(value).encode()))
+    assert shown == {
+        "title": f"call {SHOWN}",
+        "asset": {"size": int(PHONE)},
+        "findings": [{"measured": {"tel": SHOWN}}],
+    }
+
+
 def test_digests_drawings_and_pictures_in_a_page_stay() -> None:
     digest = "13812345678" + "ab" * 16 + "13812345678cdef01234567"[:21]
     page = (

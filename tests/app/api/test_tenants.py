@@ -21,7 +21,7 @@ NOWHERE = {
     "job": "job-0123456789abcdef", "schedule": "schedule-0123456789abcdef", "token": "fedcba9876543210",
     "policy": "7", "session": "ses-0123456789abcdef", "user": "acc-0123456789abcdef",
     "decision": "decision-0123456789abcdef", "run": "run-nowhere", "sha256": "ab" * 32,
-    "hold": "hold-0123456789abcdef", "deletion": "version-fedcba9876543210", "delivery": "delivery-0123456789abcdef",
+    "hold": "hold-0123456789abcdef", "deletion": "version-0011223344556677", "delivery": "delivery-0123456789abcdef",
 }  # fmt: skip
 # What a caller would do to its own right to call.
 _OWN = {"sign_out", "switch_tenant"}

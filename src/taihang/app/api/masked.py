@@ -47,8 +47,9 @@ def file(name: str, data: bytes) -> bytes:
 
 
 def report(value: dict[str, Any]) -> dict[str, Any]:
-    """A report's JSON with its findings masked."""
-    return {**value, "findings": [masking.finding(one) for one in value.get("findings", [])]}
+    """A report's JSON with findings and texts masked; a size or a count is nobody's number."""
+    found = [masking.finding(one) for one in value.get("findings", [])]
+    return {name: found if name == "findings" else _deep(part, numbers=False) for name, part in value.items()}
 
 
 def _free(text: str) -> str:
@@ -67,14 +68,14 @@ def _json(data: bytes) -> bytes:
     return json.dumps(told, ensure_ascii=False, indent=1).encode()
 
 
-def _deep(value: Any) -> Any:
+def _deep(value: Any, *, numbers: bool = True) -> Any:
     if isinstance(value, str):
         return _free(value)
     if isinstance(value, dict):
-        return {_free(name): _deep(part) for name, part in value.items()}
+        return {_free(name): _deep(part, numbers=numbers) for name, part in value.items()}
     if isinstance(value, list):
-        return [_deep(part) for part in value]
-    return masking.deep(value)
+        return [_deep(part, numbers=numbers) for part in value]
+    return masking.deep(value) if numbers else value
 
 
 def _page(data: bytes) -> bytes:
