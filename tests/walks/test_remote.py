@@ -66,6 +66,8 @@ def test_verbs_on_a_server_write_what_they_write_here(tmp_path: Path) -> None:
         assert _names(tmp_path / "far") == _names(tmp_path / "near")
         listed = _taihang("remote", "jobs", home=here, **server)
         assert "assess-asset\tdone" in listed.stdout
+        kept = _taihang("catalog", "keep", "--days", "3", "--kind", "video", home=here, **server)
+        assert kept.stdout == "kind video, sensitivity *: kept 3 days, due after –\n", kept.stderr
         refused = _taihang(*words, str(tmp_path / "x"), "--engine", "duckdb", home=here, **server)
         assert refused.returncode == 2
         assert "--engine" in refused.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import json
 from pathlib import Path
 
 import httpx
@@ -201,8 +203,17 @@ def test_deliveries_are_listed_and_tried_again(running: platforms.Running) -> No
         with pytest.raises(errors.NotFound):
             client.deliver_again("delivery-0123456789abcdef")
     assert running.client(running.principal("north", "viewer")).get("/api/v1/deliveries").status_code == 403
-    for cursor in ("WzEsMl0", "WyJhIiwiYiJd", "WyIyMDI2LTAxLTAxIiwiYiJd"):
-        assert reader.get(f"/api/v1/deliveries?after={cursor}").status_code == 422
+    late = datetime.datetime.max.isoformat() + "-23:59"
+    for key in (
+        [1, 2],
+        ["a", "b"],
+        [late, "b"],
+        ["2026-01-01T00:00:00+00:00", "\ud800"],
+        ["2026-01-01", None],
+        [None, "b"],
+    ):
+        cursor = base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+        assert reader.get(f"/api/v1/deliveries?after={cursor}").status_code == 422, key
 
 
 def test_the_command_line_speaks_to_both_alike(local: platforms.Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,12 +60,14 @@ def test_schemathesis_finds_nothing(words: list[str], tmp_path: Path) -> None:
     (tmp_path / "api_hooks.py").write_text(_HOOKS)
     with platforms.running("sqlite", tmp_path) as one, platforms.served(one.app) as base:
         one.whole.publish()
+        one.app.openapi()  # made once: on a busy machine it takes longer than schemathesis waits
         token = one.token(one.admin, *_scopes())
         ran = subprocess.run(
             [
                 *(str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "run"),
                 f"{base}/api/v1/openapi.json",
-                *("--header", f"Authorization: Bearer {token}", "--continue-on-failure", *words),
+                *("--header", f"Authorization: Bearer {token}", "--continue-on-failure"),
+                *("--request-timeout", "60", *words),
             ],
             env={**os.environ, "SCHEMATHESIS_HOOKS": "api_hooks", "PYTHONPATH": str(tmp_path), "NO_COLOR": "1"},
             cwd=tmp_path,

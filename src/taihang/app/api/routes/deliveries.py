@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Any
 
 from taihang.app.api import caller, forms, gate, paging
@@ -10,6 +11,7 @@ from taihang.core import errors
 from taihang.engines.notify import deliveries
 
 router = gate.router("deliveries")
+_ID = re.compile(r"[\x21-\x7e]{1,80}")
 
 
 class Delivery(forms.Answer):
@@ -66,10 +68,11 @@ def _after(cursor: str | None) -> tuple[datetime.datetime, str] | None:
     found: tuple[Any, ...] | None = paging.key(cursor, 2)
     if found is None:
         return None
+    when, ident = found
     try:
-        moment = datetime.datetime.fromisoformat(str(found[0]))
-    except ValueError:
+        moment = datetime.datetime.fromisoformat(str(when)).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
         raise errors.UserError("app.api:cursor") from None
-    if moment.tzinfo is None or not isinstance(found[1], str) or "\0" in found[1]:
+    if not isinstance(ident, str) or _ID.fullmatch(ident) is None:
         raise errors.UserError("app.api:cursor")
-    return moment, found[1]
+    return moment, ident
