@@ -16,6 +16,11 @@ from typing import Any
 from taihang.app.api import faults
 
 MEDIA_TYPE = "text/event-stream"
+# What the document says of a stream is about each of its events.
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": {"type": "string"}},
+}
 _POLL_S = 0.3
 
 

@@ -16,7 +16,7 @@ from taihang.core import errors, i18n
 from taihang.core import job as words
 
 router = gate.router("jobs")
-_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {streams.MEDIA_TYPE: {"schema": {"type": "string"}}}}}
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {streams.MEDIA_TYPE: {"schema": streams.EVENT}}}}
 _LISTED = 200
 
 
