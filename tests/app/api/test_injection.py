@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from typing import Any
 
-import pytest
 import sqlalchemy as sa
 from fixtures import holdings, platforms
 
@@ -50,36 +51,33 @@ def _state(one: platforms.Running) -> dict[str, int]:
         }
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_in_every_field_of_every_call(local: platforms.Running, text: str) -> None:
+def test_in_every_field_of_every_call(local: platforms.Running) -> None:
     who = local.principal("north", "admin", "steward", "engineer", "auditor")
     made = holdings.everything(local, who, "kept")
-    before, client = _state(local), local.client(who)
-    document = client.get("/api/v1/openapi.json").json()
+    before, client, texts = _state(local), local.client(who), itertools.cycle(TEXTS)
+    document = local.app.openapi()
     known = document["components"]["schemas"]
     asked = 0
     for path, operations in document["paths"].items():
+        whole = re.sub(r"\{[^}]*\}", made["version"] if "version" in path else "x", path)
         for method, operation in operations.items():
             if operation["operationId"] in _OWN or method == "delete":
                 continue
+            text = next(texts)
             content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-            query = {one["name"]: text for one in operation.get("parameters", ()) if one["in"] == "query"}
-            headers = {one["name"]: "x" for one in operation.get("parameters", ()) if one["in"] == "header"}
             body = {"json": _filled(content["schema"], known, text)} if content else {}
-            for name in (one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"):
-                path = path.replace(f"{{{name}}}", made["version"] if "ver" in path else "x")  # noqa: PLW2901
-            whole = path.replace("{name:path}", "x")
-            answer = client.request(method.upper(), whole, params=query, headers=headers, **body)
-            assert answer.status_code < 500, (method, path, answer.text)
-            for name in query:
-                answer = client.request(method.upper(), whole, params={name: text}, **body)
-                assert answer.status_code < 500, (method, path, name, answer.text)
-            asked += 1
-    assert asked > 80
+            query = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+            for params in ({}, *({name: text} for name in query)):
+                answer = client.request(method.upper(), whole, params=params, **body)
+                assert answer.status_code < 500, (method, path, params, answer.text)
+                asked += 1
+    assert asked > 100
     after = _state(local)
-    assert all(after[name] >= count for name, count in before.items() if name != "rate_buckets")
-    assert client.get("/api/v1/assets", params={"q": text}).json()["items"] == []
-    for field in ("rule", "rulebook", "asset", "job", "dimension"):
-        shown = client.get("/api/v1/findings", params={field: text})
-        assert shown.status_code in {200, 400, 422}, (field, shown.text)
-        assert shown.status_code != 200 or shown.json()["items"] == [], field
+    lost = {name for name, count in before.items() if after[name] < count}
+    assert not lost
+    for text in TEXTS:
+        assert client.get("/api/v1/assets", params={"q": text}).json()["items"] == []
+        for field in ("rule", "rulebook", "asset", "job", "dimension"):
+            shown = client.get("/api/v1/findings", params={field: text})
+            assert shown.status_code in {200, 400, 422}, (field, shown.text)
+            assert shown.status_code != 200 or shown.json()["items"] == [], field
