@@ -11,9 +11,10 @@ from typing import Literal
 
 from taihang.app import home
 from taihang.core import errors, i18n, job, words
-from taihang.engines.predict import loading
+from taihang.engines.predict import loading, speaker
 from taihang.report import bundle, document
 from taihang.rules import rulebook
+from taihang.trust.access import secrets
 from taihang.use.video import story, walk
 from taihang.use.video.zoning import zones
 
@@ -57,11 +58,22 @@ def share(text: str | float) -> float:
     return value
 
 
+def allowed(vlm: str | None) -> str | None:
+    """A vision-language model that a job of the platform may name: the operator lists them.
+
+    Raises errors.Forbidden, so that nobody makes the platform call an address of their own choice.
+    """
+    if vlm is not None and not speaker.permitted(vlm, speaker.Settings.current()):
+        raise errors.Forbidden("app:vlm_not_listed")
+    return vlm
+
+
 def inspect(
     *videos: Path_,
     rules: Path_ | None = None,
     zones: Path_ | None = None,
     detector: str = "builtin",
+    vlm: str | None = None,
     budget: str | float = "2%",
     lang: i18n.Language | None = None,
     fail_on: words.Level | Literal["red", "orange", "yellow", "blue", "info"] | None = None,
@@ -73,7 +85,8 @@ def inspect(
 
     With several videos each gets a folder of its own below `out`, named after it. `rules` is a file
     or a shipped name; `zones` a zones file, by default the one beside the video; `budget` the share
-    of frames that the detector may see.
+    of frames that the detector may see. `vlm` is asked what the frames show: `http(s)://HOST/v1[#MODEL]` of an
+    OpenAI-compatible endpoint, or `hf:PATH` or `hf:ORG/NAME` of a Qwen2.5-VL or Qwen3-VL in this process.
 
     Finished stages are kept under TAIHANG_HOME: run again after an interruption, it goes on where
     it was. Raises errors.UserError for what cannot be used, errors.Failure when the machine fails.
@@ -87,6 +100,7 @@ def inspect(
     floor = words.Level(fail_on) if fail_on is not None else None
     book = rulebook.load(rules if rules is not None else DEFAULT_RULES)
     predictor = loading.load(detector)
+    model = None if vlm is None else speaker.load(vlm, speaker.Settings.current(), secrets.read)
     target = Path(out)
     done = []
     for path, folder in _folders([Path(v) for v in videos], target):
@@ -100,6 +114,7 @@ def inspect(
             home=home.folder(),
             zones=_zones(path, zones),
             progress=progress or job.Silent(),
+            vlm=model,
         )
         done.append(_one(request, folder, began, formats))
     failed = floor is not None and any(

@@ -42,12 +42,16 @@ class _Parameters(pydantic.BaseModel):
 
 
 class Inspect(_Parameters):
-    """`rules`: a shipped rulebook's name, or the version of one that was uploaded; `zones` a version too."""
+    """`rules`: a shipped rulebook's name, or the version of one that was uploaded; `zones` a version too.
+
+    `vlm`: one of those that the operator lists in the settings (`[vlm] allowed`), word for word.
+    """
 
     rules: Book | None = None
     zones: Version | None = None
     budget: Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?%$")] = "2%"
     fail_on: words.Level | None = None
+    vlm: str | None = None
 
 
 class Profile(_Parameters):
@@ -122,6 +126,7 @@ def _inspect(given: Inspect, context: kinds.Context) -> kinds.Result:
                 rules=book,
                 zones=zones,
                 budget=given.budget,
+                vlm=inspect.allowed(given.vlm),
                 lang=given.lang,
                 fail_on=given.fail_on,
                 out=context.folder,

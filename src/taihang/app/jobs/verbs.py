@@ -34,6 +34,7 @@ class Inspect(Parameters):
     rules: str | None = None
     zones: str | None = None
     detector: str = "builtin"
+    vlm: str | None = None
     budget: str | float = "2%"
     lang: i18n.Language | None = None
     fail_on: words.Level | None = None
@@ -68,6 +69,7 @@ def _inspect(given: Inspect, context: kinds.Context) -> kinds.Result:
         rules=given.rules,
         zones=given.zones,
         detector=given.detector,
+        vlm=inspect.allowed(given.vlm),
         budget=given.budget,
         lang=given.lang,
         fail_on=given.fail_on,

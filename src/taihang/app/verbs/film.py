@@ -20,6 +20,7 @@ def _inspect(
     rules: Annotated[str | None, typer.Option("--rules", help=t("help.rules"))] = None,
     zones: Annotated[Path | None, typer.Option("--zones", help=t("help.zones"))] = None,
     detector: Annotated[str, typer.Option("--detector", help=t("help.detector"))] = "builtin",
+    vlm: Annotated[str | None, typer.Option("--vlm", metavar="URL|hf:PATH", help=t("help.vlm"))] = None,
     budget: Annotated[str, typer.Option("--budget", help=t("help.budget"))] = "2%",
     fail_on: Annotated[Level | None, typer.Option("--fail-on", help=t("help.fail_on"))] = None,
     formats: Formats = FORMATS,
@@ -33,7 +34,7 @@ def _inspect(
         from taihang.app import remote
 
         remote.refuse(server, detector=detector != "builtin", formats=formats != FORMATS)
-        more = {"budget": f"{100 * inspect.share(budget):g}%", "fail_on": fail_on}
+        more = {"budget": f"{100 * inspect.share(budget):g}%", "fail_on": fail_on, "vlm": vlm}
         with terminal.Progress() as progress:
             far = remote.inspect(server, videos, out, rules=rules, zones=zones, progress=progress, **more)
         terminal.remote(far)
@@ -44,6 +45,7 @@ def _inspect(
             rules=rules,
             zones=zones,
             detector=detector,
+            vlm=vlm,
             budget=inspect.share(budget),
             fail_on=fail_on,
             lang=lang,

@@ -37,6 +37,7 @@ Outcome = Literal[
     "denied",  # 401 or 403
     "status",  # another HTTP status that is no success
     "no_chat",  # HTTP 200 with something that is no chat completion
+    "broken",  # the model in this process failed
     "allowance",  # not asked: the job's tokens or money are spent
 ]
 # What asking again may mend. 408, 425: asked too early or too slowly; 529: overloaded, as some clouds say it.
@@ -254,7 +255,7 @@ class Client:
         self, messages: Sequence[Message], form: type[pydantic.BaseModel] | None, style: _Style, max_tokens: int
     ) -> dict[str, Any]:
         # Many servers pass over what they do not know, so the form is said in words, too.
-        turns = [_turn(message) for message in (*messages, *_told(form))]
+        turns = [_turn(message) for message in (*messages, *told(form))]
         body: dict[str, Any] = {
             "messages": turns,
             "max_tokens": max_tokens,
@@ -311,10 +312,11 @@ def _unlimited() -> allowance.Allowance:
 
 
 def _form_bound(form: type[pydantic.BaseModel] | None) -> int:
-    return prompt_bound(_told(form))
+    return prompt_bound(told(form))
 
 
-def _told(form: type[pydantic.BaseModel] | None) -> tuple[Message, ...]:
+def told(form: type[pydantic.BaseModel] | None) -> tuple[Message, ...]:
+    """The form in words, as the last turn of a question."""
     if form is None:
         return ()
     schema = json.dumps(form.model_json_schema(), ensure_ascii=False, separators=(",", ":"))

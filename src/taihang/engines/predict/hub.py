@@ -45,10 +45,10 @@ class HubPredictor:
     """A transformers object detector; frames are run one by one."""
 
     def __init__(self, spec: str, options: registry.Options) -> None:
-        self._torch, transformers = _libraries()
-        folder = _folder(spec)
+        self._torch, transformers = libraries()
+        folder = folder_of(spec)
         self.name = spec if folder != Path(spec) else folder.resolve().name
-        config = _json(folder / "config.json", spec)
+        config = json_of(folder / "config.json", spec)
         kind = str(config.get("model_type"))
         if kind not in FAMILIES:
             raise errors.UserError(
@@ -70,7 +70,7 @@ class HubPredictor:
         self.sure = max(0.5, self._threshold)
         self.calibration: contract.Calibration | None = None
         self.limits: tuple[i18n.Message, ...] = ()
-        self.version = _version(folder, repr((self.classes, self._threshold, self._intake, _READER)))
+        self.version = version_of(folder, repr((self.classes, self._threshold, self._intake, _READER)))
         self._threads = options.threads
         try:
             # No code from the hub and no pickles: only what safetensors holds.
@@ -78,7 +78,7 @@ class HubPredictor:
                 str(folder), local_files_only=True, trust_remote_code=False, use_safetensors=True
             ).eval()
         except Exception as error:
-            raise errors.UserError("engines.predict:cannot_load", path=spec, reason=_line(error)) from error
+            raise errors.UserError("engines.predict:cannot_load", path=spec, reason=line(error)) from error
 
     def predict(self, frames: Sequence[media.Frame], scene: scenes.Scene | None = None) -> pa.Table:
         """As the contract says; the scene is not used."""
@@ -96,7 +96,7 @@ class HubPredictor:
             result = self._model(pixel_values=self._torch.from_numpy(tensor))
             logits, where = result.logits[0].float().numpy(), result.pred_boxes[0].float().numpy()
         except Exception as error:
-            raise errors.UserError("engines.predict:cannot_run", path=self.name, reason=_line(error)) from error
+            raise errors.UserError("engines.predict:cannot_run", path=self.name, reason=line(error)) from error
         if not (np.isfinite(logits).all() and np.isfinite(where).all()):
             raise errors.UserError("engines.predict:cannot_run", path=self.name, reason="NaN / inf")
         scores = _softmax(logits)[:, :-1] if self._softmax else layouts.sigmoid(logits)
@@ -116,7 +116,8 @@ def build(spec: str, options: registry.Options) -> contract.Predictor:
     return HubPredictor(spec, options)
 
 
-def _libraries() -> tuple[Any, Any]:
+def libraries() -> tuple[Any, Any]:
+    """torch and transformers, made quiet. Raises errors.MissingExtra."""
     try:
         import torch  # noqa: PLC0415
         import transformers  # noqa: PLC0415
@@ -127,7 +128,7 @@ def _libraries() -> tuple[Any, Any]:
     return torch, transformers
 
 
-def _folder(spec: str) -> Path:
+def folder_of(spec: str, files: Sequence[str] = _FILES) -> Path:
     """The model's files on this machine: the folder itself, the hub's cache, or a download."""
     if Path(spec).is_dir():
         return Path(spec)
@@ -136,13 +137,13 @@ def _folder(spec: str) -> Path:
     import huggingface_hub  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
 
     try:
-        return Path(huggingface_hub.snapshot_download(spec, allow_patterns=list(_FILES)))
+        return Path(huggingface_hub.snapshot_download(spec, allow_patterns=list(files)))
     except Exception as error:
-        raise errors.UserError("engines.predict:hub_unreachable", model=spec, reason=_line(error)) from error
+        raise errors.UserError("engines.predict:hub_unreachable", model=spec, reason=line(error)) from error
 
 
 def _intake(folder: Path) -> picture.Intake:
-    said = _json(folder / "preprocessor_config.json", str(folder), optional=True)
+    said = json_of(folder / "preprocessor_config.json", str(folder), optional=True)
     size = said.get("size") or {}
     try:
         # Sizes by the shortest edge keep the shape in transformers; a square of that side is close
@@ -158,7 +159,7 @@ def _intake(folder: Path) -> picture.Intake:
         )
     except (TypeError, ValueError, AttributeError) as error:
         path = folder / "preprocessor_config.json"
-        raise errors.UserError("engines.predict:sidecar", path=path, reason=_line(error)) from error
+        raise errors.UserError("engines.predict:sidecar", path=path, reason=line(error)) from error
 
 
 def _side(value: Any) -> int:
@@ -173,7 +174,8 @@ def _triple(value: Any) -> tuple[float, float, float]:
     return one, two, three
 
 
-def _json(path: Path, spec: str, optional: bool = False) -> dict[str, Any]:
+def json_of(path: Path, spec: str, optional: bool = False) -> dict[str, Any]:
+    """The JSON object of a model's file. Raises errors.UserError, naming the model."""
     if optional and not path.exists():
         return {}
     try:
@@ -185,13 +187,14 @@ def _json(path: Path, spec: str, optional: bool = False) -> dict[str, Any]:
         return value
     except (OSError, ValueError, RecursionError) as error:
         raise errors.UserError(
-            "engines.predict:cannot_load", path=spec, reason=f"{path.name}: {_line(error)}"
+            "engines.predict:cannot_load", path=spec, reason=f"{path.name}: {line(error)}"
         ) from error
 
 
-def _version(folder: Path, settings: str) -> str:
+def version_of(folder: Path, settings: str, files: Sequence[str] = _FILES) -> str:
+    """SHA-256 over the settings and the files of these patterns."""
     digest = hashlib.sha256(settings.encode())
-    for pattern in sorted(_FILES):
+    for pattern in sorted(files):
         for file in sorted(folder.glob(pattern)):
             with file.open("rb") as stream:
                 digest.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
@@ -203,5 +206,6 @@ def _softmax(logits: layouts.Array) -> layouts.Array:
     return np.asarray(grown / grown.sum(axis=1, keepdims=True), np.float32)
 
 
-def _line(error: Exception) -> str:
+def line(error: Exception) -> str:
+    """An error in one line of at most 300 letters."""
     return " ".join(str(error).split())[:300]

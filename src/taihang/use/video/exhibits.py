@@ -44,6 +44,12 @@ class Source:
     produced_by: tuple[words.Producer, ...]
     store: stages.Stages
     progress: job.Progress
+    advised_by: tuple[words.Producer, ...] = ()
+
+    def by(self, table: str) -> tuple[words.Producer, ...]:
+        """Who answers for what a table says: an adviser for its own statements alone."""
+        others = () if table == "statements" else self.advised_by
+        return tuple(one for one in self.produced_by if one not in others)
 
 
 def attach(source: Source, found: Sequence[findings.Finding]) -> tuple[tuple[findings.Finding, ...], dict[str, bytes]]:
@@ -72,7 +78,7 @@ def _key(source: Source, one: findings.Finding, clip: bool) -> dict[str, Any]:
         "clip": clip,
         "frames": ids.digest(source.seen.numbers.tobytes()),
         "seen": ids.digest(stages.serialise(source.seen.tracked)),
-        "by": [p.model_dump() for p in source.produced_by],
+        "by": [p.model_dump() for p in source.by(one.place.table)],
         "code": stages.code_version("taihang.engines.media", __name__),
     }
 
@@ -93,7 +99,7 @@ def _make(source: Source, one: findings.Finding, clip: bool) -> pa.Table:
         made.append(
             proof.Frame(
                 asset=source.video,
-                produced_by=source.produced_by,
+                produced_by=source.by(one.place.table),
                 time_s=shot.time_s,
                 pts=shot.pts,
                 number=shot.number,
@@ -129,7 +135,7 @@ def _clip(source: Source, one: findings.Finding, files: dict[str, bytes]) -> lis
     return [
         proof.Span(
             asset=source.video,
-            produced_by=source.produced_by,
+            produced_by=source.by(one.place.table),
             start_s=cut.start_s,
             end_s=cut.end_s,
             digests=(digest,),

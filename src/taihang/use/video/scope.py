@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 import pydantic
@@ -24,6 +24,20 @@ class Look(words.Word):
     rate: float = pydantic.Field(ge=0, le=20)
 
 
+class Question(words.Word):
+    """Something to ask a vision-language model of each part of the film; `ask` is answered with yes or no."""
+
+    id: Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+    ask: i18n.Text
+
+    @pydantic.field_validator("ask")
+    @classmethod
+    def _short(cls, value: i18n.Text) -> i18n.Text:
+        if not all(0 < len(text.strip()) <= 500 for text in (value.zh, value.en)):
+            raise ValueError("between 1 and 500 letters")
+        return value
+
+
 class Scope(words.Word):
     """`camera`: fixed on a stand, or worn. `labels`: per item, what a detector's label says.
 
@@ -35,6 +49,14 @@ class Scope(words.Word):
     zones: str | None = None
     labels: dict[Item, dict[str, bool]] = {}
     looks: tuple[Look, ...] = pydantic.Field(default=(), max_length=50)
+    questions: tuple[Question, ...] = pydantic.Field(default=(), max_length=50)
+
+    @pydantic.field_validator("questions")
+    @classmethod
+    def _once(cls, value: tuple[Question, ...]) -> tuple[Question, ...]:
+        if len({one.id for one in value}) != len(value):
+            raise ValueError("two questions have one id")
+        return value
 
 
 def read(raw: Mapping[str, Any], book: str) -> Scope:
@@ -69,16 +91,18 @@ def items(scope: Scope, classes: Sequence[str]) -> dict[Item, dict[str, bool]]:
 
 
 def capabilities(
-    scope: Scope, zones: zoning.Zones | None, classes: Sequence[str], placed: bool = True
+    scope: Scope, zones: zoning.Zones | None, classes: Sequence[str], placed: bool = True, vlm: bool = False
 ) -> dict[str, i18n.Text | None]:
     """What rules may need, with the reason where it is absent.
 
-    `placed`: False when zones exist but were found again in no frame of a worn camera.
+    `placed`: False when zones exist but were found again in no frame of a worn camera. `vlm`: a vision-language
+    model was asked.
     """
     told = items(scope, classes)
     found: dict[str, i18n.Text | None] = {
         "camera.fixed": None if scope.camera == "fixed" else _why("moves" if scope.moves else "worn")
     }
+    found["vlm"] = None if vlm else _why("no_vlm")
     for kind in zoning.KINDS:
         missing = zones is None or not zones.of_kind(kind)
         reason = _why("no_zone", kind=_kind(kind)) if missing else None if placed else _why("not_placed")

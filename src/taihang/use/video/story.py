@@ -13,9 +13,11 @@ import pyarrow as pa
 from taihang.core import asset as assets
 from taihang.core import finding as findings
 from taihang.core import i18n
+from taihang.engines.predict import speaker
 from taihang.report import document, sections, timeline
 from taihang.use.video import exhibits, synthetic, walk
 from taihang.use.video.observe import conditions, unseen
+from taihang.use.video.understand import telling
 
 # By FFmpeg's demuxer names.
 _MEDIA_TYPES = {
@@ -44,6 +46,7 @@ def tell(walked: walk.Walked) -> tuple[document.Report, dict[str, bytes]]:
         duration_s=walked.signals.duration_s,
         seen=walked.seen,
         produced_by=walked.producers,
+        advised_by=tuple(speaker.producer(m) for m in (walked.request.vlm,) if m is not None),
         store=walked.store,
         progress=walked.request.progress,
     )
@@ -66,11 +69,21 @@ def tell(walked: walk.Walked) -> tuple[document.Report, dict[str, bytes]]:
         findings=found,
         scorecard=walked.judgement.scorecard,
         produced_by=walked.producers,
-        not_judged=(*walked.judgement.not_judged, *_spans_not_judged(hidden)),
+        not_judged=(*walked.judgement.not_judged, *_model_not_judged(walked), *_spans_not_judged(hidden)),
         limits=_limits(walked),
-        sections=(_facts(walked), _timeline(walked, found, hidden), _coverage(walked, hidden), _how(walked)),
+        sections=(
+            _facts(walked),
+            _timeline(walked, found, hidden),
+            *(telling.told(walked.understood) if walked.understood else ()),
+            _coverage(walked, hidden),
+            _how(walked),
+        ),
     )
     return report, files
+
+
+def _model_not_judged(walked: walk.Walked) -> list[findings.NotJudged]:
+    return telling.not_judged(walked.understood) if walked.understood else []
 
 
 def _spans_not_judged(hidden: Sequence[unseen.Unseen]) -> list[findings.NotJudged]:
@@ -92,7 +105,8 @@ def _limits(walked: walk.Walked) -> tuple[i18n.Text, ...]:
     own = [_t("limits.moments"), _t("limits.speed")]
     if walked.scope.camera == "worn":
         own.append(_t("limits.worn"))
-    return (*(m.both() for m in walked.request.predictor.limits), *own)
+    model = telling.limits(walked.understood) if walked.understood else ()
+    return (*(m.both() for m in walked.request.predictor.limits), *own, *model)
 
 
 def _facts(walked: walk.Walked) -> sections.Facts:
@@ -147,6 +161,7 @@ def _timeline(
             timeline.lane_of(_t("lane.findings"), found),
             timeline.Lane(label=_t("lane.segments"), kind="state", spans=tuple(segments)),
             timeline.Lane(label=_t("lane.camera"), kind="state", spans=tuple(camera)),
+            *((telling.lane(walked.understood),) if walked.understood else ()),
             timeline.Lane(label=_t("lane.looked"), kind="sample", marks=tuple(marks)),
             timeline.Lane(label=_t("lane.unseen"), kind="unseen", spans=tuple(blank)),
         ),
@@ -224,4 +239,6 @@ def _how(walked: walk.Walked) -> sections.Notes:
     keys = ["how.selection", "how.hold", "how.again", "how.evidence", "how.confidence"]
     if walked.request.zones is not None:
         keys.append("how.zones")
+    if walked.understood is not None:
+        keys.append("how.vlm")
     return sections.Notes(title=_t("report.how"), paragraphs=tuple(_t(key) for key in keys))

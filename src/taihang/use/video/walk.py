@@ -17,16 +17,18 @@ import numpy as np
 import pyarrow as pa
 
 import taihang
-from taihang.core import job, words
+from taihang.core import i18n, job, words
 from taihang.engines import stages
 from taihang.engines.media import packets as packeting
 from taihang.engines.media import probe as probing
 from taihang.engines.predict import predictor as predict
+from taihang.engines.predict import speaker
 from taihang.rules import judge, rulebook
 from taihang.rules import table as ruled
 from taihang.use.video import again, backdrop, look, scope, track
 from taihang.use.video.observe import conditions, coverage, movement, occupancy, protection, seen, tables, zone_motion
 from taihang.use.video.select import boundaries, budget, saliency
+from taihang.use.video.understand import advice, questions, reading, statements, windows
 from taihang.use.video.zoning import placing, zones
 
 _RESERVE = 0.25  # of the budget, for suspected spans, when the book has time terms
@@ -37,7 +39,7 @@ _CODE = ("taihang.use.video", "taihang.engines.media")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """What to inspect and how; `home` is where stages are kept."""
+    """What to inspect and how; `home` is where stages are kept; `vlm` is asked what the frames show."""
 
     path: Path
     book: rulebook.Rulebook
@@ -46,6 +48,7 @@ class Request:
     home: Path
     zones: zones.Zones | None = None
     progress: job.Progress = dataclasses.field(default_factory=job.Silent)
+    vlm: speaker.Speaker | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Walked:
     judgement: judge.Judgement
     store: stages.Stages
     producers: tuple[words.Producer, ...]
+    understood: reading.Understood | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -109,6 +113,9 @@ def walk(request: Request) -> Walked:
     if plan.numbers or extra:
         looked = _both(looked, look.look(eyes, [*plan.numbers, *extra], "use.video:stage.again"))
         state = _judge(request, before, looked)
+    understood = _understood(request, before, looked)
+    if understood is not None:
+        state = _judge(request, before, looked, understood)
     return Walked(
         request=request,
         scope=before.scope,
@@ -125,8 +132,32 @@ def walk(request: Request) -> Walked:
         conditions=state.conditions,
         judgement=state.judgement,
         store=before.store,
-        producers=_producers(request),
+        producers=(*_producers(request), *_advisers(request)),
+        understood=understood,
     )
+
+
+def _understood(request: Request, before: _Prefilter, looked: look.Looked) -> reading.Understood | None:
+    """What the vision-language model says of the frames that show something; None when none is asked."""
+    if request.vlm is None:
+        return None
+    given = speaker.Settings.current()
+    clear = looked.frames.filter(
+        pa.compute.and_(looked.frames["shown"], pa.compute.equal(looked.frames["seen"], "clear"))
+    )
+    fixed = before.scope.camera == "fixed"
+    asked = reading.Asked(
+        path=request.path,
+        video=before.probe.sha256,
+        packets=before.packets,
+        model=request.vlm,
+        settings=given,
+        questions=questions.of(before.scope),
+        store=before.store,
+        progress=request.progress,
+        language=i18n.current(),
+    )
+    return reading.read(asked, windows.windows(before.segments, clear, most=given.frames, fixed=fixed))
 
 
 def _allowed(request: Request, before: _Prefilter) -> tuple[float, int]:
@@ -144,6 +175,7 @@ def check(book: rulebook.Rulebook) -> None:
     Raises errors.UserError for the first that cannot be judged: table, column, type, placeholder.
     """
     empty = {n: ruled.Table(tables.schema(n).empty_table(), tables.KEYS[n], asset="0" * 64) for n in tables.KEYS}
+    advice.check(book)
     judge.check(book, empty, {need: None for c in book.rules for need in c.rule.needs})
 
 
@@ -240,7 +272,9 @@ def _both(one: look.Looked, other: look.Looked) -> look.Looked:
     )
 
 
-def _judge(request: Request, before: _Prefilter, looked: look.Looked) -> _State:
+def _judge(
+    request: Request, before: _Prefilter, looked: look.Looked, understood: reading.Understood | None = None
+) -> _State:
     """Tables from what was seen so far, and the rules' verdicts on them."""
     fixed = before.scope.camera == "fixed"
     duration = before.signals.duration_s
@@ -263,17 +297,29 @@ def _judge(request: Request, before: _Prefilter, looked: look.Looked) -> _State:
         error_px=placing.errors_px(before.zones, shown),
     )
     told = scope.items(before.scope, request.predictor.classes)
+    worn = protection.protection(what, told)
     derived = {
         "people": occupancy.people(what),
         "zone_occupancy": occupancy.zone_occupancy(what, before.zones.zones if before.zones else ()),
         "movement": movement.movement(what),
-        "protection": protection.protection(what, told),
+        "protection": worn,
         "camera": view,
         "zone_motion": before.zone_motion,
+        "statements": tables.schema("statements").empty_table(),
     }
+    if understood is not None:
+        derived["statements"] = statements.statements(
+            understood, what, worn, before.segments, blind=hidden, fixed=fixed
+        )
     placed = not outlines or any(o is not None for per_frame in outlines.values() for o in per_frame)
-    able = scope.capabilities(before.scope, before.zones, request.predictor.classes, placed)
-    judged = judge.judge(request.book, _ruled(derived, before.probe, _producers(request)), able)
+    able = scope.capabilities(before.scope, before.zones, request.predictor.classes, placed, request.vlm is not None)
+    producers = _producers(request)
+    ruled_on = _ruled(derived, before.probe, producers)
+    # Whoever says a thing answers for it: a model has no part in what the detector's tables say.
+    advised = (*producers, *_advisers(request))
+    ruled_on["statements"] = dataclasses.replace(ruled_on["statements"], produced_by=advised)
+    judged = judge.judge(request.book, ruled_on, able)
+    judged = dataclasses.replace(judged, scorecard=advice.attested(judged.scorecard, request.book))
     return _State(what, view, judged)
 
 
@@ -290,6 +336,10 @@ def _ruled(
         name: ruled.Table(data, tables.KEYS[name], asset=probe.sha256, produced_by=producers)
         for name, data in derived.items()
     }
+
+
+def _advisers(request: Request) -> tuple[words.Producer, ...]:
+    return () if request.vlm is None else (speaker.producer(request.vlm),)
 
 
 def _producers(request: Request) -> tuple[words.Producer, ...]:

@@ -12,6 +12,8 @@ movement          track       label, speed (body heights per second), height_px
 protection        track       helmet, vest, self_rescuer (true, false, or null: cannot be told)
 camera            —           state, luma, sharpness, dark, covered, blurred
 zone_motion       zone        zone_kind, motion (grey values), moving, change (start, stop or null)
+statements        question    seen (what a vision-language model said), text (its words), frame; and of the detector
+                              in that frame: people, helmet, vest, self_rescuer
 ================  ==========  =====================================================================
 """
 
@@ -60,6 +62,18 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("change", pa.string()),
         ]
     ),
+    "statements": pa.schema(
+        [
+            ("question", pa.string()),
+            ("seen", pa.bool_()),
+            ("text", pa.string()),
+            ("frame", pa.int64()),
+            ("people", pa.int64()),
+            ("helmet", pa.bool_()),
+            ("vest", pa.bool_()),
+            ("self_rescuer", pa.bool_()),
+        ]
+    ),
 }
 KEYS: dict[str, tuple[str, ...]] = {
     "people": (),
@@ -68,7 +82,10 @@ KEYS: dict[str, tuple[str, ...]] = {
     "protection": ("track",),
     "camera": (),
     "zone_motion": ("zone",),
+    "statements": ("question",),
 }
+# What the detector says of a statement's frame: a rule that acts on what a model said needs one of them.
+AGREEING = ("people", "helmet", "vest", "self_rescuer")
 _SPAN = [("start_s", pa.float64()), ("end_s", pa.float64()), ("observed", pa.bool_())]
 
 
