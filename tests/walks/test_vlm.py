@@ -72,11 +72,11 @@ def test_an_attack_by_writing_in_the_scene_changes_no_verdict(
     covered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The model obeys the writing on the wall, says yes to everything, and tries to leave the form."""
-    plain = taihang.inspect(covered, rules="mine-vlm", out=tmp_path / "plain")
+    plain = taihang.inspect(covered, rules="mine-vlm", budget="10%", out=tmp_path / "plain")
     leaving = endpoints.said(json.dumps({"summary": ATTACK, "level": "red", "findings": [], "statements": []}))
     with endpoints.endpoint(lambda body, n: leaving if n == 1 else _answer(body, lambda q: True, ATTACK)) as (url, got):
         monkeypatch.setenv("TAIHANG_VLM_FRAMES", "2")
-        swayed = taihang.inspect(covered, rules="mine-vlm", vlm=url, out=tmp_path / "swayed")
+        swayed = taihang.inspect(covered, rules="mine-vlm", vlm=url, budget="10%", out=tmp_path / "swayed")
         assert len(got.bodies) > 1
     # Every verdict and score of the detector's own tables is what it was.
     assert _findings(swayed, of_model=False) == _findings(plain, of_model=False) != set()

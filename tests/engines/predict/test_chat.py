@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taihang.core import errors
-from taihang.engines.predict import allowance, chat, said, wire
+from taihang.engines.predict import allowance, chat, said, speaker, wire
 
 
 class Verdict(pydantic.BaseModel):
@@ -342,3 +342,13 @@ def test_two_threads_share_a_client() -> None:
         for thread in threads:
             thread.join()
     assert seen == ["ok"] * 8
+
+
+def test_the_key_goes_to_its_own_host_alone() -> None:
+    given = speaker.Settings(key="env:MY_KEY", key_host="127.0.0.1:9")
+    with endpoints.endpoint(lambda body, n: OK) as (url, got):
+        model = speaker.load(url, given, {"env:MY_KEY": "sk-secret"}.__getitem__)
+        model.ask(ASK, Verdict)
+        own = given.model_copy(update={"key_host": url[7:-3]})
+        speaker.load(url, own, {"env:MY_KEY": "sk-secret"}.__getitem__).ask(ASK, Verdict)
+    assert [h.get("Authorization") for h in got.headers] == [None, "Bearer sk-secret"]
