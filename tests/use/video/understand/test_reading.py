@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -171,3 +175,52 @@ def test_an_endpoint_behind_the_real_client(tmp_path: Path) -> None:
         assert len(got.bodies) == 3
         assert model.name == f"scripted-1 @ {url[7:-3]}"
     assert done.outcomes() == {"ok": 1, "refusal": 1, "too_large": 1}
+
+
+_READ = """
+import sys
+from pathlib import Path
+from taihang.core import i18n, job
+from taihang.engines import stages
+from taihang.engines.media import packets
+from taihang.engines.predict import speaker
+from taihang.use.video import scope
+from taihang.use.video.understand import reading, windows
+film, home, url = sys.argv[1:]
+given = speaker.Settings(concurrency=1)
+asked = reading.Asked(
+    Path(film), "0" * 64, packets.packets(Path(film)), speaker.load(url, given), given,
+    (scope.Question(id="smoke", ask=i18n.Text(zh="?", en="?")),), stages.Stages(Path(home)), job.Silent(), "en",
+)
+found = [windows.Window(float(i), i + 1.0, True, (2 * i,), (float(i),)) for i in range(6)]
+print(reading.read(asked, found).outcomes())
+"""
+
+
+def test_a_killed_run_pays_for_no_answer_twice(tmp_path: Path) -> None:
+    running: list[subprocess.Popen[str]] = []
+    answered: list[str] = []
+    started = threading.Event()
+
+    def script(body: dict[str, Any], n: int) -> endpoints.Reply:
+        frame = re.findall(r"id (f\d+),", json.dumps(body["messages"]))[0]
+        started.wait(60)
+        if len(running) == 1 and len(answered) == 3:  # killed while this question is under way
+            running[0].kill()
+            running[0].wait()
+            return endpoints.said("")
+        answered.append(frame)
+        said = {"question": "smoke", "seen": "yes", "frames": [frame], "text": ""}
+        return endpoints.said(json.dumps({"summary": "", "statements": [said]}))
+
+    with endpoints.endpoint(script) as (url, _):
+        line = [sys.executable, "-c", _READ, str(videos.get("b_frames")), str(tmp_path), url]
+        running.append(subprocess.Popen(line, stdout=subprocess.PIPE, text=True))
+        started.set()
+        assert running[0].communicate()[0] == ""
+        assert running[0].returncode == -9
+        before = list(answered)
+        running.append(subprocess.Popen(line, stdout=subprocess.PIPE, text=True))
+        assert running[1].communicate()[0] == "{'ok': 6}\n"
+    assert before == ["f0", "f2", "f4"]
+    assert answered == ["f0", "f2", "f4", "f6", "f8", "f10"]
