@@ -2,57 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from taihang.app.client import client
 from taihang.use.video.scene import film, script, truth
-from tests.console import pages
+from tests.console import pages, running
+from tests.console.running import PASSWORD, Running
 
-PASSWORD = "a-long-enough-Passphrase-7"
+# One registration, as a later domain makes it: the page is there, framed, guarded, and in the navigation.
+LATER = """
+from nicegui import ui
+from taihang.app.console import registry
 
-
-@dataclasses.dataclass
-class Running:
-    """A platform on this machine: its address, its home, a client that is signed in as its administrator."""
-
-    base: str
-    home: Path
-    client: client.Client
+@registry.page("/later", key="app.console:tickets", icon="sensors", order=25, action="asset:read")
+async def later(looking):
+    ui.label("a later domain " + looking.language)
+"""
 
 
 @pytest.fixture(scope="session")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    home = tmp_path_factory.mktemp("platform")
-    environment = {**os.environ, "TAIHANG_HOME": str(home), "TAIHANG_LANG": "en", "PYTHONUNBUFFERED": "1"}
-    run = "from taihang.app import cli; cli.main()"
-    with subprocess.Popen(
-        [sys.executable, "-c", run, "up", "--port", "0"], env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            said = ""
-            for line in process.stdout:
-                said += line
-                if "/welcome#" in line:
-                    break
-            base = re.search(r"http://[\d.:]+", said)
-            link = re.search(r"http://\S+/welcome#\S+", said)
-            assert base and link, said
-            made = client.Client(base[0])
-            made.join(link[0], PASSWORD, login="admin", name="管理员")
-            yield Running(base[0], home, made)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+    with running.platform(tmp_path_factory.mktemp("platform"), before=LATER) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

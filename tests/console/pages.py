@@ -20,7 +20,8 @@ class Pages(chromium.Browser):
 
     base = ""
     language = "zh"
-    patience_s = 20.0
+    patience_s = 30.0
+    clicks = 0
 
     def t(self, key: str, **values: Any) -> str:
         """The console's own word for something, in the browser's language."""
@@ -71,6 +72,7 @@ class Pages(chromium.Browser):
             element = found if isinstance(found, dict) else self.named(found)
             try:
                 chromium._call(f"{self._at}/element/{element[_ELEMENT]}/click", {})
+                self.clicks += 1
             except OSError:  # it still moves, or something lies over it
                 if time.monotonic() > end:
                     raise
@@ -89,6 +91,14 @@ class Pages(chromium.Browser):
         """Press keys, wherever the focus is."""
         actions = [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")]
         chromium._call(f"{self._at}/actions", {"actions": [{"type": "key", "id": "k", "actions": actions}]})
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Pull the mouse from one place of the window to another; counts as a click."""
+        move = [{"type": "pointerMove", "duration": 80, "x": round(x), "y": round(y)} for x, y in (start, end)]
+        steps = [move[0], {"type": "pointerDown", "button": 0}, move[1], {"type": "pointerUp", "button": 0}]
+        mouse = {"type": "pointer", "id": "m", "parameters": {"pointerType": "mouse"}, "actions": steps}
+        chromium._call(f"{self._at}/actions", {"actions": [mouse]})
+        self.clicks += 1
 
     def attach(self, css: str, file: Path) -> None:
         """Choose a file in an upload field, hidden or not."""

@@ -90,7 +90,10 @@ def register(
     by: str,
     now: datetime.datetime,
 ) -> words.Version:
-    """The version of a content, made when it is new. Raises errors.Conflict for two things with one id."""
+    """The version of a content, made when it is new.
+
+    Raises errors.Conflict for two things with one id, and for another content of an asset that is locked.
+    """
     given = content.asset
     asset = asset_id(given.kind, given.name)
     blank = {
@@ -110,6 +113,8 @@ def register(
     there = conn.execute(scope.select(tables.versions).where(tables.versions.c.id == version)).one_or_none()
     if there is not None and there.sha256 != given.sha256:
         raise errors.Conflict("catalog:same_id", id=version)
+    if words.LOCKED in json.loads(head.tags) and head.latest not in {"", version}:
+        raise errors.Conflict("catalog:locked", name=head.name)
     changes: dict[str, Any] = {"latest": version, "changed": now}
     if there is None:
         changes["versions"] = head.versions + 1

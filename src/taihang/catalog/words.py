@@ -21,6 +21,11 @@ State = Literal["open", "accepted", "rejected"]
 Tag = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=100)]
 
 
+# Marks among an asset's tags that only their own calls set: no new version is taken; no job may use it.
+LOCKED, PAUSED = "taihang:locked", "taihang:paused"
+MARKS = (LOCKED, PAUSED)
+
+
 class Column(words.Word):
     """A column of a table; `type` in the words of where it came from."""
 

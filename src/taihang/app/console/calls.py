@@ -10,6 +10,7 @@ import fastapi
 import httpx
 
 from taihang.app.client import wire
+from taihang.core import errors
 
 _API: dict[str, fastapi.FastAPI] = {}
 _BASE = "http://localhost/api/v1/"
@@ -18,6 +19,10 @@ _BASE = "http://localhost/api/v1/"
 def connect(api: fastapi.FastAPI) -> None:
     """The API that is asked from now on."""
     _API["now"] = api
+
+
+class SignedOut(errors.Forbidden):
+    """The visitor's session is over: it was ended, or it was left alone for too long."""
 
 
 class Calls:
@@ -40,27 +45,32 @@ class Calls:
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        key: str = "",
     ) -> httpx.Response:
-        """One call of the API. Raises errors.UserError and its kinds, errors.Failure."""
+        """One call of the API; with the same `key` a POST is the same one.
+
+        Raises errors.UserError and its kinds, errors.Failure.
+        """
         more = {"X-CSRF-Token": self.csrf} if method not in {"GET", "HEAD"} and self.csrf else {}
         if method == "POST":
-            more["Idempotency-Key"] = secrets.token_hex(16)
+            more["Idempotency-Key"] = key or secrets.token_hex(16)
         given = {name: value for name, value in (params or {}).items() if value not in (None, "")}
         answer = await self._http.request(
             method, path, json=json, params=given, headers={**more, **(headers or {})}, content=content
         )
         if not answer.is_success:
-            raise wire.problem(answer)
+            error = wire.problem(answer)
+            raise SignedOut(error.message.key, **error.message.values) if answer.status_code == 401 else error
         return answer
 
     async def get(self, path: str, **params: Any) -> Any:
         """The answer's JSON."""
         return (await self.ask("GET", path, params=params)).json()
 
-    async def post(self, path: str, json: Any = None, *, revision: int | None = None) -> Any:
+    async def post(self, path: str, json: Any = None, *, revision: int | None = None, key: str = "") -> Any:
         """The answer's JSON, or None; `revision` is the one that the visitor has seen."""
         headers = {} if revision is None else {"If-Match": f'"{revision}"'}
-        answer = await self.ask("POST", path, json=json, headers=headers)
+        answer = await self.ask("POST", path, json=json, headers=headers, key=key)
         return answer.json() if answer.content else None
 
     async def every(self, path: str, most: int = 1000, **params: Any) -> AsyncIterator[dict[str, Any]]:

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
-from taihang.app.console import visit
+from taihang.app.console import cells, visit
 from taihang.core import errors
 
 if TYPE_CHECKING:
     from taihang.app.console import registry
 
-LEVELS = ("red", "orange", "yellow", "blue", "info")
+LEVELS = cells.LEVELS
 
 
 def document(looking: visit.Visit, title: str) -> None:
     """The page's head: title, language, style."""
     ui.page_title(f"{title} · {looking.t('name')}")
-    ui.add_head_html('<link rel="stylesheet" href="/console/console.css">')
+    ui.add_head_html('<link rel="stylesheet" href="/console/console.css"><script src="/console/console.js"></script>')
     ui.run_javascript(f"document.documentElement.lang = {json.dumps('zh-CN' if looking.language == 'zh' else 'en')}")
     ui.colors(primary="#0f4c5c", secondary="#5f6b76", accent="#e36414", positive="#2e7d4f", negative="#b3261e")
 
@@ -62,12 +62,32 @@ def heading(looking: visit.Visit, title: str, note: str = "") -> ui.row:
 
 
 @contextmanager
-def card(title: str = "", classes: str = "") -> Iterator[ui.column]:
-    """A bordered part of a page."""
+def card(title: str = "", classes: str = "", link: tuple[str, str] | None = None) -> Iterator[ui.column]:
+    """A bordered part of a page; `link` stands at its head and leads to all of it."""
     with ui.column().classes(f"th-card {classes}") as found:
         if title:
-            ui.html(f"<h2>{_escaped(title)}</h2>", sanitize=False)
+            with ui.row().classes("w-full items-center no-wrap"):
+                ui.html(f"<h2>{_escaped(title)}</h2>", sanitize=False)
+                if link:
+                    ui.space()
+                    ui.link(*link).classes("th-more")
         yield found
+
+
+def calm(icon: str, text: str) -> None:
+    """Nothing to do in a part of a page, in one line."""
+    with ui.row().classes("th-calm items-center gap-2 w-full"):
+        ui.icon(icon, size="20px").props('aria-hidden="true"')
+        ui.label(text)
+
+
+def choice(looking: visit.Visit, name: str, options: dict[str, str], every: str, label: str) -> ui.select:
+    """A filter whose value stands in the address as `name`; what is not among the options is as good as none."""
+    given = {"": every, **options} if every else options
+    now = looking.query.get(name, "")
+    shown = ui.select(given, value=now if now in given else next(iter(given)))
+    shown.props(f'dense outlined options-dense aria-label="{label}"').classes("th-choice")
+    return shown
 
 
 def empty(icon: str, title: str, hint: str = "", action: tuple[str, Callable[[], Any]] | None = None) -> None:
@@ -81,12 +101,77 @@ def empty(icon: str, title: str, hint: str = "", action: tuple[str, Callable[[],
             ui.button(action[0], on_click=action[1]).props("unelevated no-caps")
 
 
+def tile(label: str, value: str, target: str, note: str = "", tone: str = "") -> None:
+    """A number that leads to what it counts; `tone`: a level's name when it asks for attention."""
+    with ui.link(target=target).classes("th-tile" + (f" th-tile-{tone}" if tone else "")):
+        ui.label(label).classes("th-note")
+        ui.label(value).classes("th-number")
+        ui.label(note or " ").classes("th-note")
+
+
+def spread(looking: visit.Visit, counts: dict[str, int]) -> None:
+    """How many there are of each level, as one bar and as words."""
+    total = sum(counts.get(level, 0) for level in LEVELS)
+    parts = "".join(
+        f'<span class="th-level-{level}" style="flex-grow:{counts[level]}" title="'
+        f'{looking.t(f"core:level.{level}")} {counts[level]:,}"></span>'
+        for level in LEVELS
+        if counts.get(level)
+    )
+    if total:
+        ui.html(f'<span class="th-spread" aria-hidden="true">{parts}</span>', sanitize=False).classes("w-full")
+    ui.html(
+        cells.joined(
+            cells.chip(f"{looking.t(f'core:level.{level}')} {counts.get(level, 0):,}", f"th-level th-level-{level}")
+            for level in LEVELS
+            if counts.get(level)
+        ),
+        sanitize=False,
+    )
+
+
+def levels(looking: visit.Visit, counts: dict[str, int] | None) -> cells.Markup:
+    """A cell of chips, one for each level that occurs."""
+    return cells.joined(
+        cells.chip(f"{looking.t(f'core:level.{level}')} {counts[level]:,}", f"th-level th-level-{level}")
+        for level in LEVELS
+        if counts and counts.get(level)
+    )
+
+
+def table(heads: Sequence[str], rows: Sequence[Callable[[], None]]) -> None:
+    """A table whose cells hold controls; each row is a function that makes them. `cells.table` is for mere text."""
+    with ui.element("table").classes("th-table"):
+        with ui.element("thead"), ui.element("tr"):
+            for head in heads:
+                with ui.element("th").props('scope="col"'):
+                    ui.label(head)
+        with ui.element("tbody"):
+            for row in rows:
+                with ui.element("tr"):
+                    row()
+
+
+def pairs(values: dict[str, Any]) -> None:
+    """Names and what they are; what is empty is left out."""
+    with ui.element("dl").classes("th-pairs"):
+        for name, value in values.items():
+            if value in (None, "", [], {}):
+                continue
+            with ui.element("dt"):
+                ui.label(str(name))
+            with ui.element("dd"):
+                ui.label(str(value)).props("dir=auto")
+
+
 def trouble(looking: visit.Visit, error: errors.TaihangError) -> None:
     """What went wrong, in the place of what was asked for."""
     with ui.column().classes("th-empty").props('role="alert"'):
         ui.icon("error_outline", size="40px").classes("text-negative").props('aria-hidden="true"')
         ui.label(error.message.in_(looking.language)).classes("th-empty-title")
-        ui.button(looking.t("again"), on_click=ui.navigate.reload).props("outline no-caps")
+        with ui.row().classes("gap-2"):
+            ui.button(looking.t("again"), on_click=ui.navigate.reload).props("outline no-caps")
+            ui.button(looking.t("start"), on_click=lambda: ui.navigate.to("/")).props("flat no-caps")
 
 
 @contextmanager
@@ -107,6 +192,22 @@ def level(looking: visit.Visit, name: str, count: int | None = None) -> ui.label
     return ui.label(shown if count is None else f"{shown} {count}").classes(
         f"th-level th-level-{name if name in LEVELS else 'info'}"
     )
+
+
+async def asked(looking: visit.Visit, title: str, label: str) -> str | None:
+    """What a visitor answers to a question of one line, Enter sends it; None when the question is closed."""
+    with ui.dialog() as dialog, ui.card().classes("w-96 th-dialog"):
+        ui.html(f"<h2>{_escaped(looking.t(title))}</h2>", sanitize=False)
+        said = ui.input(label=looking.t(label)).props("outlined autofocus maxlength=1500").classes("w-full")
+        said.on("keydown.enter", lambda: dialog.submit(said.value or ""))
+        with ui.row().classes("w-full justify-end gap-2"):
+            ui.button(looking.t("cancel"), on_click=dialog.close).props("flat no-caps")
+            ui.button(looking.t("videos.confirm"), on_click=lambda: dialog.submit(said.value or "")).props(
+                "unelevated no-caps"
+            )
+    given = await dialog
+    dialog.delete()
+    return None if given is None else str(given)
 
 
 def acting(looking: visit.Visit, work: Callable[[], Any]) -> Callable[[], Any]:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from taihang.app.console import calls, registry
 
-_MOST_BYTES = 8 << 20
+_RECONNECT_S = 20.0
 # Vue compiles its templates in the browser, and the page's own state stands in an inline script.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -75,11 +75,15 @@ def create(api: fastapi.FastAPI) -> ASGIApp:
     kit.add_static_files("/console", Path(__file__).parent / "static")
     ui.run_with(
         console,
+        root=registry.lost,
         title="太行 Taihang",
         favicon=Path(__file__).parent / "static" / "favicon.svg",
         language="zh-CN",
         storage_secret=secrets.token_urlsafe(32),
-        reconnect_timeout=20.0,
+        # So long a page's state waits for a browser whose connection was lost; after that the page is loaded anew,
+        # at the same address and with what was typed (static/console.js).
+        reconnect_timeout=_RECONNECT_S,
+        message_history_length=200,
         show_welcome_message=False,
         session_middleware_kwargs={"same_site": "strict", "https_only": False, "session_cookie": "taihang_console"},
     )

@@ -80,6 +80,17 @@ def plain(path: str, *, key: str) -> Callable[[Body], Body]:
     return added
 
 
+async def lost(request: Request) -> None:
+    """What is shown for an address that no page has."""
+    looking = visit.Visit(request)
+    frame.document(looking, looking.t("lost.title"))
+    with ui.element("main").classes("th-door th-main"), frame.card():
+        frame.empty(
+            "explore_off", looking.t("lost.title"), looking.t("lost.hint"),
+            (looking.t("start"), lambda: ui.navigate.to("/")),
+        )  # fmt: skip
+
+
 def load() -> None:
     """Import every module of `pages`, which adds its pages."""
     package = importlib.import_module("taihang.app.console.pages")

@@ -76,7 +76,10 @@ class Visit:
         ui.notify(self.t(key, **values), type="positive", position="top-right")
 
     def complain(self, error: errors.TaihangError) -> None:
-        """What went wrong, in one line that stays until it is closed."""
+        """What went wrong, in one line that stays until it is closed; whose session is over signs in again."""
+        if isinstance(error, calls.SignedOut):
+            ui.run_javascript("taihang.signIn()")
+            return
         ui.notify(error.message.in_(self.language), type="negative", position="top", timeout=0, close_button=True)
 
 

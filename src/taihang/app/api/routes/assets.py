@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 
 import fastapi
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
+from taihang.app import playing
 from taihang.app.api import caller, content, forms, gate, paging, sight
+from taihang.app.jobs import attempts
 from taihang.catalog import trends, words
 from taihang.core import asset as assets
 from taihang.core import errors
@@ -66,11 +68,13 @@ def describe_asset(
     id: forms.Id, body: Description, who: caller.Who, response: Response, match: gate.Match = None
 ) -> words.Catalogued:
     """Change what is said about an asset."""
-    sight.asset(who, "asset:update", id)
+    before = sight.asset(who, "asset:update", id)
+    given = body.model_dump(exclude_none=True)
+    if "tags" in given:
+        marks = [tag for tag in before.tags if tag in words.MARKS]
+        given["tags"] = [*(tag for tag in given["tags"] if tag not in words.MARKS), *marks]
     try:
-        made = who.platform.catalogue(who.who).describe(
-            id, **body.model_dump(exclude_none=True), revision=gate.revision(match)
-        )
+        made = who.platform.catalogue(who.who).describe(id, **given, revision=gate.revision(match))
     except errors.Conflict as error:
         raise (gate.refuse_unmet(error) if match else error) from None
     response.headers["ETag"] = gate.etag(made.revision)
@@ -117,6 +121,20 @@ def download_version(id: forms.Id, who: caller.Who, request: Request) -> Respons
         name=found.asset.name,
         media_type=found.asset.media_type,
     )
+
+
+@router.get("/versions/{id}/clips/{part}", response_class=Response, responses=_BINARY)
+def get_clip(
+    id: forms.Id, part: Annotated[int, fastapi.Path(ge=0, le=playing.MOST_PARTS)], who: caller.Who
+) -> FileResponse:
+    """A minute of a video as H.264, once a `clip-asset` job has made it; whole or a Range."""
+    found = sight.version(who, "asset:read", id)
+    who.may("blob:read", found.asset.sha256)
+    path = playing.kept(attempts.tenant_home(who.platform.home, who.who.tenant), found.asset.sha256, part)
+    if not path.is_file():
+        raise errors.NotFound("app.api:no_clip", part=part)
+    headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox; default-src 'none'"}
+    return FileResponse(path, media_type="video/mp4", headers=headers)
 
 
 @router.get("/versions/{id}/changes")

@@ -97,14 +97,16 @@ def list_findings(
 
 
 @router.get("/findings/levels")
-def count_findings(who: caller.Who, asset: forms.Word = None, version: forms.Word = None) -> dict[str, int]:
+def count_findings(
+    who: caller.Who, asset: forms.Word = None, version: forms.Word = None, state: words.State | None = None
+) -> dict[str, int]:
     """How many there are at each level."""
     who.may("finding:read", sensitivity="" if asset or version else "internal")
     if version is not None:
         sight.version(who, "finding:read", version)
     elif asset is not None:
         sight.asset(who, "finding:read", asset)
-    return who.platform.catalogue(who.who).levels(words.Filter(asset=asset, version=version))
+    return who.platform.catalogue(who.who).levels(words.Filter(asset=asset, version=version, state=state))
 
 
 @router.get("/versions/{version_id}/findings/{id}", response_model=Found)

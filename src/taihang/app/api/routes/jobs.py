@@ -60,6 +60,18 @@ class Job(forms.Answer):
     result: dict[str, Any] | None = None
 
 
+class Line(forms.Answer):
+    """One event of a job, as its stream has it."""
+
+    number: int
+    at: datetime.datetime
+    stage: str | None = None
+    text: str | None = None
+    done: float
+    total: float
+    message: str | None = None
+
+
 @router.get("/job-kinds")
 def list_job_kinds(who: caller.Who) -> forms.Listed[Kind]:
     """What may be submitted."""
@@ -143,6 +155,16 @@ def stream_job(
 
     made = who.service.streams.events(name, read, last)
     return StreamingResponse(made, media_type=streams.MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
+
+
+@router.get("/jobs/{id}/log")
+def job_log(
+    id: forms.Id, who: caller.Who, after: Annotated[int, fastapi.Query(ge=0, le=2**31 - 1)] = 0
+) -> forms.Listed[Line]:
+    """What happened to a job after the event of that number, at most 500 at a time."""
+    _seen(who, id, "job:read")
+    found = who.platform.jobs.events(id, who.who, after)
+    return forms.Listed(items=[Line(number=one.number, **_event(one, i18n.current())) for one in found])
 
 
 @router.get("/jobs/{id}/history")

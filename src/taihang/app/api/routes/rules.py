@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import pydantic
 
-from taihang.app import dry
-from taihang.app.api import caller, forms, gate, paging
+from taihang.app import dry, holds
+from taihang.app.api import caller, forms, gate, paging, sight
 from taihang.catalog import words
 from taihang.core import asset as assets
 from taihang.core import errors, i18n
@@ -36,6 +36,19 @@ class Sample(Text):
         dict[str, Annotated[list[dict[str, Cell]], pydantic.Field(min_length=1, max_length=1000)]],
         pydantic.Field(min_length=1, max_length=10),
     ]
+
+
+class Hold(forms.Form):
+    """Whether jobs may use a rulebook, and whether it takes another version; what is left out stays."""
+
+    paused: pydantic.StrictBool | None = None
+    locked: pydantic.StrictBool | None = None
+
+
+class Earlier(forms.Form):
+    """The version that is to be in force again."""
+
+    version: Annotated[str, pydantic.StringConstraints(pattern=r"^version-[0-9a-f]{16}$")]
 
 
 class Book(forms.Answer):
@@ -75,6 +88,22 @@ def list_own_rulebooks(
     who.may("rulebook:read")
     page = who.platform.catalogue(who.who).search(kind="rulebook", after=after, limit=limit)
     return paging.Page(items=list(page.items), next=page.next)
+
+
+@router.patch("/rulebooks/own/{id}")
+def hold_rulebook(id: forms.Id, body: Hold, who: caller.Who) -> words.Catalogued:
+    """Pause a rulebook or let it go on, lock it or unlock it; the decision goes to the ledger."""
+    sight.asset(who, "asset:read", id)
+    who.may("rulebook:update", id)
+    return holds.hold(who.platform.catalogue(who.who), id, paused=body.paused, locked=body.locked)
+
+
+@router.post("/rulebooks/own/{id}/roll-back", status_code=201)
+def roll_back_rulebook(id: forms.Id, body: Earlier, who: caller.Who, key: gate.Key = None) -> words.Version:
+    """Put an earlier version in force again; refused while the rulebook is locked."""
+    sight.asset(who, "asset:read", id)
+    who.may("rulebook:update", id)
+    return holds.roll_back(who.platform.catalogue(who.who), id, body.version)
 
 
 @router.post("/rulebooks/check")

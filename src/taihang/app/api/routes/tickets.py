@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import pydantic
 from starlette.responses import Response
 
-from taihang.app.api import caller, forms, gate, paging
+from taihang.app.api import caller, forms, gate, paging, sight
 from taihang.app.api.routes import jobs
-from taihang.catalog.tickets import desk, words
+from taihang.catalog.tickets import desk, policy, words
 from taihang.core import errors, ticket
 from taihang.core import words as core
 
@@ -23,6 +23,13 @@ class Move(forms.Form):
     to: Literal["acknowledged", "assigned", "resolved", "closed"]
     reason: forms.Words | None = None
     owner: forms.Line | None = None
+
+
+class Opening(forms.Form):
+    """The finding that somebody must see to, and the version that it was found in."""
+
+    version: Annotated[str, pydantic.StringConstraints(pattern=r"^version-[0-9a-f]{16}$")]
+    finding: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 
 
 class Comment(forms.Form):
@@ -71,6 +78,24 @@ def list_tickets(
     only = words.Filter(state=state, open=open, level=level, owner=owner, overdue=overdue, asset=asset)
     page = _desk(who).list(only, after=after, limit=limit)
     return paging.Page(items=list(page.items), next=page.next)
+
+
+@router.post("/tickets", status_code=201)
+def open_ticket(body: Opening, who: caller.Who, key: gate.Key = None) -> forms.Ref:
+    """The ticket of a finding, by the default policy; opened when there is none yet."""
+    who.may("ticket:create")
+    known = who.platform.catalogue(who.who)
+    version = sight.version(who, "finding:read", body.version)
+    about = known.asset(version.asset_id)
+    found = known.finding(version.id, body.finding).finding
+    subject = words.Subject(
+        asset=about.name, kind=about.kind, version=version.asset.sha256, number=version.number, owner=about.owner,
+        tags=about.tags,
+    )  # fmt: skip
+    made = _desk(who).open_by_policy([found], policy.load("default"), subject)
+    for ident in (*made.opened, *made.joined, *made.returned, *made.reopened, *made.unchanged):
+        return forms.Ref(id=ident)
+    raise errors.Conflict("app.api:no_ticket", level=found.level.value)
 
 
 @router.get("/tickets/{id}")

@@ -7,10 +7,9 @@ from typing import Any
 
 from nicegui import ui
 
-from taihang.app.console import frame, moments, registry, visit
-from taihang.app.console.pages import quality
+from taihang.app.console import frame, moments, registry, roles, visit
 
-_TABS = ("users", "tenants", "tokens", "sessions")
+_TABS = ("users", "policies", "tenants", "tokens", "sessions")
 _SCOPES = ("*:*", "asset:read", "upload:create", "job:*", "finding:read", "report:read", "ticket:read")
 
 
@@ -18,14 +17,14 @@ _SCOPES = ("*:*", "asset:read", "upload:create", "job:*", "finding:read", "repor
 async def admin(looking: visit.Visit) -> None:
     """One tab at a time; the tab stands in the address."""
     t = looking.t
-    frame.heading(looking, t("admin.title"))
+    frame.heading(looking, t("admin.title"), t("admin.note"))
     now = looking.query.get("tab", "users")
     chosen = ui.toggle({name: t(f"admin.{name}") for name in _TABS}, value=now if now in _TABS else "users").props(
         "no-caps unelevated toggle-color=primary"
     )
     with frame.card():
         body = ui.column().classes("w-full gap-3")
-    shows = {"users": _users, "tenants": _tenants, "tokens": _tokens, "sessions": _sessions}
+    shows = {"users": _users, "policies": roles.show, "tenants": _tenants, "tokens": _tokens, "sessions": _sessions}
 
     async def show() -> None:
         body.clear()
@@ -43,8 +42,8 @@ async def admin(looking: visit.Visit) -> None:
 async def _users(looking: visit.Visit) -> None:
     t = looking.t
     people = (await looking.api.get("users", limit=200))["items"]
-    roles = (await looking.api.get("roles"))["roles"]
-    names = {role: t(f"role.{role}") if role in frame.ROLES else role for role in roles}
+    known = (await looking.api.get("roles"))["roles"]
+    names = {role: t(f"role.{role}") if role in frame.ROLES else role for role in known}
     with ui.row().classes("items-end gap-2"):
         login = ui.input(t("entry.login")).props("outlined dense maxlength=200")
         given = (
@@ -60,8 +59,8 @@ async def _users(looking: visit.Visit) -> None:
         ui.button(t("admin.invite"), icon="person_add", on_click=frame.acting(looking, invite)).props(
             "unelevated no-caps"
         )
-    quality.table(
-        looking, [t(f"admin.{name}") for name in ("login", "name", "roles", "joined", "actions")],
+    frame.table(
+        [t(f"admin.{name}") for name in ("login", "name", "roles", "joined", "actions")],
         [functools.partial(_user, looking, one, names) for one in people],
     )  # fmt: skip
 
@@ -112,7 +111,7 @@ async def _tenants(looking: visit.Visit) -> None:
 
         ui.button(t("admin.add_tenant"), icon="add", on_click=frame.acting(looking, add)).props("unelevated no-caps")
     heads = [t(f"admin.{name}") for name in ("id", "name", "created", "actions")]
-    quality.table(looking, heads, [functools.partial(_tenant, looking, one) for one in found])
+    frame.table(heads, [functools.partial(_tenant, looking, one) for one in found])
 
 
 def _tenant(looking: visit.Visit, one: dict[str, Any]) -> None:
@@ -155,7 +154,7 @@ async def _tokens(looking: visit.Visit) -> None:
         frame.empty("vpn_key", t("admin.no_tokens"))
         return
     heads = [t(f"admin.{name}") for name in ("name", "scopes", "expires", "used", "actions")]
-    quality.table(looking, heads, [functools.partial(_token, looking, one) for one in found])
+    frame.table(heads, [functools.partial(_token, looking, one) for one in found])
 
 
 def _token(looking: visit.Visit, one: dict[str, Any]) -> None:
@@ -186,7 +185,7 @@ async def _sessions(looking: visit.Visit) -> None:
     t = looking.t
     found = (await looking.api.get("sessions"))["items"]
     heads = [t(f"admin.{name}") for name in ("agent", "seen", "expires", "actions")]
-    quality.table(looking, heads, [functools.partial(_session, looking, one) for one in found])
+    frame.table(heads, [functools.partial(_session, looking, one) for one in found])
 
 
 def _session(looking: visit.Visit, one: dict[str, Any]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 from nicegui import ui
 
-from taihang.app.console import frame, moments, registry, visit
-from taihang.app.console.pages import quality
+from taihang.app.console import cells, charts, frame, listing, moments, registry, visit
+from taihang.app.console.pages import jobs
 
 _KINDS = ("video", "table", "dataset", "rulebook", "model", "contract", "report")
 _SENSITIVITY = ("public", "internal", "sensitive", "important", "core")
@@ -18,57 +17,47 @@ _SENSITIVITY = ("public", "internal", "sensitive", "important", "core")
 async def assets(looking: visit.Visit) -> None:
     """Search by words, kind and tag; the search stands in the address."""
     t = looking.t
-    frame.heading(looking, t("assets.title"))
-    with ui.row().classes("items-center gap-3"):
-        words = ui.input(placeholder=t("search"), value=looking.query.get("q", "")).props(
-            f'dense outlined clearable debounce=400 aria-label="{t("search")}"'
-        )
-        kinds = {"": t("assets.any"), **{kind: t(f"assets.kind.{kind}") for kind in _KINDS}}
-        kind = ui.select(
-            kinds, value=looking.query.get("kind", "") if looking.query.get("kind", "") in kinds else ""
-        ).props(f'dense outlined options-dense aria-label="{t("assets.column_kind")}"')
-    with frame.card():
-        body = ui.column().classes("w-full gap-0")
+    frame.heading(looking, t("assets.title"), t("assets.note"))
+    with ui.row().classes("items-center gap-2 th-filters"):
+        words = ui.input(placeholder=t("assets.search"), value=looking.query.get("q", "")[:200]).props(
+            f'dense outlined clearable debounce=400 maxlength=200 aria-label="{t("assets.search")}"'
+        ).classes("w-80")  # fmt: skip
+        kinds = {kind: t(f"assets.kind.{kind}") for kind in _KINDS}
+        kind = frame.choice(looking, "kind", kinds, t("assets.any"), t("assets.column_kind"))
 
-    async def show(after: str | None = None) -> None:
-        page = await looking.api.get("assets", q=words.value, kind=kind.value, after=after, limit=50)
-        body.clear()
-        with body:
-            if not page["items"]:
-                frame.empty("inventory_2", t("assets.none"), t("assets.none_hint"))
-                return
-            heads = ("name", "column_kind", "sensitivity", "owner", "versions", "changed")
-            quality.table(
-                looking,
-                [t(f"assets.{name}") for name in heads],
-                [functools.partial(_row, looking, one) for one in page["items"]],
-            )
-            if page["next"]:
-                ui.button(t("later"), on_click=frame.acting(looking, lambda: show(page["next"]))).props(
-                    "flat no-caps"
-                ).classes("self-end")
+    def none() -> None:
+        frame.empty("inventory_2", t("assets.none"), t("assets.none_hint"))
+
+    heads = ("name", "column_kind", "sensitivity", "owner", "versions", "changed")
+    with frame.card():
+        listed = listing.Listing(
+            looking, "assets", [t(f"assets.{name}") for name in heads], lambda one: _row(looking, one),
+            only=lambda: {"q": words.value, "kind": kind.value}, none=none, label=t("assets.title"),
+        )  # fmt: skip
+        await listed.show()
 
     async def changed() -> None:
-        looking.state(q=words.value, kind=kind.value)
-        await show()
+        await listed.anew(q=words.value, kind=kind.value)
 
     for control in (words, kind):
         control.on_value_change(frame.acting(looking, changed))
-    await show()
 
 
-def _row(looking: visit.Visit, one: dict[str, Any]) -> None:
-    with ui.element("td"):
-        ui.link(one["name"], f"/assets/{one['id']}")
-        for tag in one["tags"]:
-            ui.label(tag).classes("th-state")
-    values = (
-        looking.t(f"assets.kind.{one['kind']}"), looking.t(f"assets.level.{one['sensitivity']}"),
-        looking.person(one["owner"]), one["versions"], moments.at(one["changed"])[:16],
+def _row(looking: visit.Visit, one: dict[str, Any]) -> tuple[object, ...]:
+    tags = [cells.chip(tag, "th-state") for tag in one["tags"] if not tag.startswith("taihang:")]
+    name = cells.link(one["name"], cells.address("assets", one["id"]))
+    return (
+        cells.joined([name, *tags]), looking.t(f"assets.kind.{one['kind']}"),
+        looking.t(f"assets.level.{one['sensitivity']}"), looking.person(one["owner"]), one["versions"],
+        cells.when(moments.at(one["changed"])[:16]),
     )  # fmt: skip
-    for value in values:
-        with ui.element("td"):
-            ui.label(str(value))
+
+
+@registry.page("/assets/of/{version}", key="assets.one", action="asset:read")
+async def of_version(looking: visit.Visit) -> None:
+    """The asset of a version: where a graph of versions leads to."""
+    found = await looking.api.get(f"versions/{looking.path['version']}")
+    ui.navigate.to(cells.address("assets", found["asset_id"]))
 
 
 @registry.page("/assets/{id}", key="assets.one", action="asset:read")
@@ -86,39 +75,38 @@ async def one_asset(looking: visit.Visit) -> None:
             _describe(looking, found)
     with ui.element("div").classes("th-two"):
         with ui.column().classes("w-full gap-4"):
-            with frame.card(t("assets.versions_of", count=found["versions"])):
-                heads = [t(f"assets.{name}") for name in ("number", "hash", "size", "origin", "added")]
-                quality.table(looking, heads, [functools.partial(_version, looking, one) for one in versions])
             with frame.card(t("assets.lineage")):
                 await _lineage(looking, found["latest"])
+            with frame.card(t("assets.versions_of", count=found["versions"])):
+                heads = [t(f"assets.{name}") for name in ("number", "hash", "size", "origin", "added")]
+                cells.table(heads, [_version(looking, one, found["latest"]) for one in versions])
         with frame.card(t("assets.about")):
-            with ui.element("dl").classes("th-pairs"):
-                for name in ("owner", "licence", "sensitivity", "description", "created"):
-                    value = t(f"assets.level.{found[name]}") if name == "sensitivity" else looking.person(found[name])
-                    with ui.element("dt"):
-                        ui.label(t(f"assets.{name}"))
-                    with ui.element("dd"):
-                        ui.label(moments.at(value) if name == "created" else str(value or "—"))
+            frame.pairs({
+                t("assets.column_kind"): t(f"assets.kind.{found['kind']}"),
+                t("assets.owner"): looking.person(found["owner"]), t("assets.licence"): found["licence"] or "—",
+                t("assets.sensitivity"): t(f"assets.level.{found['sensitivity']}"),
+                t("assets.description"): found["description"] or "—", t("assets.created"): moments.at(found["created"]),
+            })  # fmt: skip
             counts = await looking.api.get("findings/levels", asset=found["id"])
-            with ui.row().classes("gap-1"):
-                for level in frame.LEVELS:
-                    if counts.get(level):
-                        frame.level(looking, level, count=counts[level])
+            if sum(counts.values()):
+                frame.spread(looking, counts)
+                ui.link(t("overview.all"), cells.address("findings", asset=found["id"])).classes("th-more")
 
 
-def _version(looking: visit.Visit, one: dict[str, Any]) -> None:
-    asset = one["asset"]
+def _version(looking: visit.Visit, one: dict[str, Any], latest: str) -> tuple[object, ...]:
+    asset, short = one["asset"], one["asset"]["sha256"][:16]
     origin = looking.t("assets.synthetic") if asset["synthetic"] else looking.t("assets.real")
-    with ui.element("td"):
-        ui.label(str(one["number"]))
-    with ui.element("td"):
-        if one["stored"]:
-            ui.link(asset["sha256"][:16], f"/api/v1/versions/{one['id']}/content").classes("th-mono")
-        else:
-            ui.label(asset["sha256"][:16]).classes("th-mono")
-    for value in (f"{asset['size']:,}", origin, moments.at(one["recorded"])[:16]):
-        with ui.element("td"):
-            ui.label(value)
+    where = {"video": "videos", "table": "quality"}.get(asset["kind"])
+    number: object = f"#{one['number']}"
+    if where:
+        number = cells.link(number, cells.address(where, one["id"]))
+    told = [cells.text(number) if not isinstance(number, cells.Markup) else number]
+    if one["id"] == latest:
+        told.append(cells.chip(looking.t("assets.latest"), "th-state th-state-done"))
+    content = (
+        cells.link(short, f"/api/v1/versions/{one['id']}/content") if one["stored"] else cells.text(short, "th-mono")
+    )
+    return cells.joined(told), content, f"{asset['size']:,}", origin, cells.when(moments.at(one["recorded"])[:16])
 
 
 async def _lineage(looking: visit.Visit, version: str) -> None:
@@ -130,17 +118,14 @@ async def _lineage(looking: visit.Visit, version: str) -> None:
         ui.label(looking.t("assets.no_lineage")).classes("th-note")
         return
     runs = {run for _, run, _ in links}
-    series = {
-        "type": "graph", "layout": "force", "roam": True, "draggable": True, "edgeSymbol": ["none", "arrow"],
-        "force": {"repulsion": 300, "edgeLength": 120}, "label": {"show": True, "position": "bottom", "fontSize": 11},
-        "data": [{"id": id, "name": name[:40], "symbolSize": 26 if id == version else 16,
-                  "symbol": "rect" if id in runs else "circle",
-                  "itemStyle": {"color": "#e36414" if id == version else "#5f6b76" if id in runs else "#0f4c5c"}}
-                 for id, name in names.items()],
-        "links": [{"source": node if way == "in" else run, "target": run if way == "in" else node}
-                  for node, run, way in links],
-    }  # fmt: skip
-    ui.echart({"tooltip": {}, "series": [series]}).classes("w-full h-72")
+    kinds = {id: jobs.kind_name(looking, name) for id, name in names.items() if id in runs}
+    ways = sorted((node, run) if way == "in" else (run, node) for node, run, way in links)
+    targets = {id: cells.address("jobs", id) if id in runs else cells.address("assets", "of", id) for id in names}
+    drawn = charts.lineage({**names, **kinds}, targets, runs, ways, version)
+    ui.html(drawn, sanitize=False).classes("w-full th-wide").props(
+        f'role=group aria-label="{looking.t("assets.lineage")}"'
+    )
+    ui.label(looking.t("assets.lineage_note")).classes("th-note")
 
 
 def _describe(looking: visit.Visit, found: dict[str, Any]) -> None:

@@ -9,8 +9,14 @@ from nicegui import ui
 
 from taihang.app import ledger
 from taihang.app.console import frame, moments, registry, visit
-from taihang.app.console.pages import quality
+from taihang.app.console.pages import jobs
+from taihang.core import errors
 from taihang.trust.ledger import verify
+
+_KINDS = (
+    "report", "ticket-state", "finding-review", "policy", "rulebook", "deletion", "hold", "hold-release",
+    "retention-rule", "sign-in", "job-submitted", "job-ended", "job-cancelled", "job-retried",
+)  # fmt: skip
 
 
 @registry.page("/audit", key="audit", icon="verified_user", order=70, action="ledger:read")
@@ -19,36 +25,34 @@ async def audit(looking: visit.Visit) -> None:
     t = looking.t
     key = (await looking.api.ask("GET", "ledger/key")).text.strip()
     frame.heading(looking, t("audit.title"), t("audit.note"))
-    with frame.card(t("audit.key")):
-        ui.label(key).classes("th-mono")
-        ui.label(t("audit.offline")).classes("th-note")
+    with ui.element("div").classes("th-halves"):
+        with frame.card(t("audit.state")):
+            await _state(looking)
+        with frame.card(t("audit.key")):
+            ui.label(key).classes("th-mono th-key")
+            ui.label(t("audit.offline")).classes("th-note")
     with frame.card(t("audit.reports")):
         reports = (await looking.api.get("reports", limit=10))["items"]
         if not reports:
-            ui.label(t("audit.no_reports")).classes("th-note")
-        for one in reports:
-            with ui.row().classes("items-center gap-3 w-full"):
-                ui.label(t(f"jobs.kind.{one['kind']}"))
-                ui.label(one["sha256"][:16]).classes("th-mono")
-                ui.label(moments.at(one["recorded"])).classes("th-note")
-                ui.space()
-                _button(looking, f"reports/{one['id']}/proof", key)
-                ui.link(t("audit.proof"), f"/api/v1/reports/{one['id']}/proof")
+            frame.calm("description", t("audit.no_reports"))
+        else:
+            heads = [t(f"audit.{name}") for name in ("kind", "hash", "at", "check")]
+            frame.table(heads, [functools.partial(_report, looking, one, key) for one in reports])
     with frame.card(t("audit.decisions")):
-        subject = ui.input(t("audit.subject"), value=looking.query.get("subject", "")).props(
-            "outlined dense clearable debounce=400"
+        subject = ui.input(t("audit.subject"), value=looking.query.get("subject", "")[:200]).props(
+            "outlined dense clearable debounce=400 maxlength=200"
         )
         body = ui.column().classes("w-full gap-0")
 
     async def show(after: str | None = None) -> None:
-        page = await looking.api.get("ledger/decisions", subject=subject.value, after=after, limit=50)
+        page = await looking.api.get("ledger/decisions", subject=subject.value, after=after, limit=25)
         body.clear()
         with body:
             if not page["items"]:
                 frame.empty("verified_user", t("audit.none"))
                 return
             heads = [t(f"audit.{name}") for name in ("position", "at", "kind", "subject", "check")]
-            quality.table(looking, heads, [functools.partial(_row, looking, one, key) for one in page["items"]])
+            frame.table(heads, [functools.partial(_row, looking, one, key) for one in page["items"]])
             if page["next"]:
                 ui.button(t("later"), on_click=frame.acting(looking, lambda: show(page["next"]))).props(
                     "flat no-caps"
@@ -62,9 +66,31 @@ async def audit(looking: visit.Visit) -> None:
     await show()
 
 
+async def _state(looking: visit.Visit) -> None:
+    """The newest signed checkpoint: how many entries the ledger has, and the hash over all of them."""
+    try:
+        lines = (await looking.api.ask("GET", "ledger/checkpoint")).text.splitlines()
+    except errors.UserError:
+        frame.calm("hourglass_empty", looking.t("audit.none"))
+        return
+    origin, size, root = [*lines, "", "", ""][:3]
+    frame.pairs({looking.t("audit.origin"): origin, looking.t("audit.size"): size, looking.t("audit.root"): root})
+    ui.link(looking.t("audit.checkpoint"), "/api/v1/ledger/checkpoint").classes("th-more")
+
+
+def _report(looking: visit.Visit, one: dict[str, Any], key: str) -> None:
+    for value in (jobs.kind_name(looking, one["kind"]), one["sha256"][:16], moments.at(one["recorded"])):
+        with ui.element("td"):
+            ui.label(value)
+    with ui.element("td"), ui.row().classes("items-center gap-2 no-wrap"):
+        _button(looking, f"reports/{one['id']}/proof", key)
+        ui.link(looking.t("audit.proof"), f"/api/v1/reports/{one['id']}/proof").classes("th-more")
+
+
 def _row(looking: visit.Visit, one: dict[str, Any], key: str) -> None:
     place = looking.t("audit.waiting") if one["position"] is None else str(one["position"])
-    for value in (place, moments.at(one["at"]), one["kind"], one["subject"]):
+    kind = one["kind"] if one["kind"] not in _KINDS else looking.t(f"audit.what.{one['kind']}")
+    for value in (place, moments.at(one["at"]), kind, one["subject"]):
         with ui.element("td"):
             ui.label(value)
     with ui.element("td"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from nicegui import ui
 
-from taihang.app.console import frame, moments, registry, visit
+from taihang.app.console import cells, frame, listing, moments, registry, visit
 from taihang.core import errors, ticket
 
 _VIEWS = ("mine", "open", "overdue", "all")
@@ -20,64 +20,46 @@ async def tickets(looking: visit.Visit) -> None:
     t = looking.t
     frame.heading(looking, t("tickets.title"), t("tickets.note"))
     now = looking.query.get("view", "open")
-    with ui.row().classes("items-center gap-3"):
+    with ui.row().classes("items-center gap-3 th-filters"):
         view = ui.toggle(
             {name: t(f"tickets.view.{name}") for name in _VIEWS}, value=now if now in _VIEWS else "open"
         ).props("no-caps unelevated toggle-color=primary")
-        levels = {"": t("tickets.any_level"), **{name: t(f"core:level.{name}") for name in frame.LEVELS}}
-        level = ui.select(levels, value=looking.query.get("level", "")).props(
-            f'dense outlined options-dense aria-label="{t("tickets.level")}"'
-        )
-    with frame.card():
-        body = ui.column().classes("w-full gap-0")
+        levels = {name: t(f"core:level.{name}") for name in frame.LEVELS}
+        level = frame.choice(looking, "level", levels, t("tickets.any_level"), t("tickets.level"))
 
-    async def show(after: str | None = None) -> None:
+    def only() -> dict[str, Any]:
         views: dict[str, dict[str, Any]] = {
             "mine": {"owner": (looking.me or {}).get("id"), "open": True},
             "open": {"open": True},
             "overdue": {"overdue": True},
         }
-        only = {"level": level.value, "after": after, "limit": 50, **views.get(str(view.value), {})}
-        page = await looking.api.get("tickets", **only)
-        body.clear()
-        with body:
-            _table(looking, page["items"])
-            if page["next"]:
-                ui.button(t("later"), on_click=frame.acting(looking, lambda: show(page["next"]))).props(
-                    "flat no-caps"
-                ).classes("self-end")
+        return {"level": level.value, **views.get(str(view.value), {})}
+
+    def none() -> None:
+        frame.empty("task_alt", t("tickets.none"), t("tickets.none_hint"))
+
+    heads = [t(f"tickets.{name}") for name in ("level", "name", "due", "column_state", "owner")]
+    with frame.card():
+        listed = listing.Listing(
+            looking, "tickets", heads, lambda one: _row(looking, one), only=only, none=none, label=t("tickets.title")
+        )
+        await listed.show()
 
     async def changed() -> None:
-        looking.state(view=view.value, level=level.value)
-        await show()
+        await listed.anew(view=view.value, level=level.value)
 
     for control in (view, level):
         control.on_value_change(frame.acting(looking, changed))
-    await show()
 
 
-def _table(looking: visit.Visit, items: list[dict[str, Any]]) -> None:
-    if not items:
-        frame.empty("task_alt", looking.t("tickets.none"), looking.t("tickets.none_hint"))
-        return
-    with ui.element("table").classes("th-table"):
-        with ui.element("thead"), ui.element("tr"):
-            for name in ("level", "name", "column_state", "owner", "due"):
-                with ui.element("th").props('scope="col"'):
-                    ui.label(looking.t(f"tickets.{name}"))
-        with ui.element("tbody"):
-            for one in items:
-                with ui.element("tr"):
-                    with ui.element("td"):
-                        frame.level(looking, one["level"])
-                    with ui.element("td"):
-                        ui.link(_title(looking, one), f"/tickets/{one['id']}")
-                    with ui.element("td"):
-                        _state(looking, one["state"])
-                    with ui.element("td"):
-                        ui.label(looking.person(one["owner"]) or "—")
-                    with ui.element("td"):
-                        _due(looking, one)
+def _row(looking: visit.Visit, one: dict[str, Any]) -> tuple[object, ...]:
+    return (*short(looking, one), _state(looking, one["state"]), looking.person(one["owner"]) or "—")
+
+
+def short(looking: visit.Visit, one: dict[str, Any]) -> tuple[cells.Markup, ...]:
+    """Level, title and due time as cells."""
+    level = cells.chip(looking.t(f"core:level.{one['level']}"), f"th-level th-level-{one['level']}")
+    return level, cells.link(_title(looking, one), cells.address("tickets", one["id"])), _due(looking, one)
 
 
 @registry.page("/tickets/{id}", key="tickets.one", action="ticket:read")
@@ -91,6 +73,9 @@ class _One:
     def __init__(self, looking: visit.Visit, id: str) -> None:
         self._looking, self._id = looking, id
         self._card: dict[str, Any] = {}
+        self._table = ""
+        self._versions: list[dict[str, Any]] = []
+        self._books: list[dict[str, Any]] = []
         self._body = ui.column().classes("w-full gap-4")
 
     async def load(self) -> None:
@@ -99,6 +84,8 @@ class _One:
         self._card = await api.get(f"tickets/{self._id}")
         history = (await api.get(f"tickets/{self._id}/history"))["items"]
         found = (await api.get(f"tickets/{self._id}/findings"))["items"]
+        self._table = str(found[0]["place"].get("table") or "") if found else ""
+        await self._known()
         self._body.clear()
         with self._body:
             self._show(history, found)
@@ -107,19 +94,16 @@ class _One:
         looking, t, card = self._looking, self._looking.t, self._card
         with frame.heading(looking, _title(looking, card), card["id"]):
             frame.level(looking, card["level"])
-            _state(looking, card["state"])
-            _due(looking, card)
+            ui.html(cells.joined([_state(looking, card["state"]), _due(looking, card)]), sanitize=False)
+        _steps_of(looking, card["state"])
         with ui.element("div").classes("th-two"):
             with ui.column().classes("w-full gap-4"):
                 with frame.card(t("tickets.findings", count=len(found))):
-                    for one in found[:50]:
-                        place = one["place"]
-                        where = moments.clock(float(place["start_s"])) if place.get("start_s") is not None else ""
-                        with ui.row().classes("items-center gap-2 w-full no-wrap"):
-                            frame.level(looking, one["level"])
-                            ui.label(looking.both(one["message"]))
-                            ui.space()
-                            ui.label(where).classes("th-note")
+                    rows = [
+                        (cells.chip(t(f"core:level.{one['level']}"), f"th-level th-level-{one['level']}"),
+                         cells.text(looking.both(one["message"])), _where(one)) for one in found[:50]
+                    ]  # fmt: skip
+                    cells.table([t(f"findings.{name}") for name in ("level", "message", "place")], rows)
                     if len(found) > 50:
                         ui.label(t("tickets.more", count=len(found) - 50)).classes("th-note")
                 with frame.card(t("tickets.history")):
@@ -147,7 +131,9 @@ class _One:
             ui.label(t("tickets.only_read")).classes("th-note")
             return
         self._reason = (
-            ui.textarea(label=t("tickets.say")).props("outlined dense autogrow maxlength=4000").classes("w-full")
+            ui.textarea(label=t("tickets.say"))
+            .props("outlined dense autogrow maxlength=4000 data-draft=say")
+            .classes("w-full")
         )
         following = [one for one in ticket.NEXT[state] if one in {"acknowledged", "assigned", "resolved", "closed"}]
         with ui.row().classes("gap-2"):
@@ -158,15 +144,30 @@ class _One:
                 )
             ui.button(t("tickets.comment"), on_click=frame.acting(looking, self._comment)).props("outline no-caps")
         if state == "resolved" and looking.may("ticket:verify"):
-            ui.separator()
-            ui.label(t("tickets.verify_note")).classes("th-note")
-            version = ui.input(t("tickets.version"), value="").props("outlined dense").classes("w-full")
-            rules = ui.input(t("tickets.rules"), value=_book(self._card)).props("outlined dense").classes("w-full")
+            self._check()
 
-            async def verify() -> None:
-                await self._verify(version.value or "", rules.value or "")
+    def _check(self) -> None:
+        looking, t = self._looking, self._looking.t
+        ui.separator()
+        ui.label(t("tickets.verify_note")).classes("th-note")
+        named = {one["id"]: f"#{one['number']} · {one['asset']['sha256'][:8]}" for one in self._versions}
+        version = ui.select(named, value=next(iter(named), None), label=t("tickets.version"))
+        version.props("outlined dense").classes("w-full")
+        books = {one["latest"]: one["name"] for one in self._books if one["name"].startswith(_book(self._card))}
+        books |= {_book(self._card): _book(self._card)} if _book(self._card) and not books else {}
+        rules = ui.select(books, value=next(iter(books), None), label=t("tickets.rules"))
+        rules.props("outlined dense").classes("w-full")
 
-            ui.button(t("tickets.verify"), on_click=frame.acting(looking, verify)).props("unelevated no-caps")
+        async def verify() -> None:
+            given = {"version": version.value or "", "rules": rules.value or ""}
+            if self._card["kind"] == "table" and self._table:
+                given["table"] = self._table
+            job = await looking.api.post(f"tickets/{self._id}/verification", given)
+            ui.navigate.to(f"/jobs/{job['id']}")
+
+        ui.button(t("tickets.verify"), icon="verified", on_click=frame.acting(looking, verify)).props(
+            "unelevated no-caps"
+        )
 
     async def _move(self, to: str) -> None:
         reason = (self._reason.value or "").strip()
@@ -185,6 +186,7 @@ class _One:
             await self.load()
             self._reason.value = reason
             return
+        ui.run_javascript("taihang.forget('say')")
         await self.load()
 
     async def _comment(self) -> None:
@@ -192,11 +194,38 @@ class _One:
         if not text:
             raise errors.UserError("app.console:tickets.reason_needed")
         await self._looking.api.post(f"tickets/{self._id}/comments", {"text": text})
+        ui.run_javascript("taihang.forget('say')")
         await self.load()
 
-    async def _verify(self, version: str, rules: str) -> None:
-        job = await self._looking.api.post(f"tickets/{self._id}/verification", {"version": version, "rules": rules})
-        ui.navigate.to(f"/jobs/{job['id']}")
+    async def _known(self) -> None:
+        """What a fix may be verified on: versions of the ticket's asset, and rulebooks."""
+        api, name = self._looking.api, str(self._card["asset"])
+        self._versions, self._books = [], []
+        if self._card["state"] != "resolved" or not self._looking.may("ticket:verify"):
+            return
+        for one in (await api.get("assets", kind=self._card["kind"], q=name[:200], limit=20))["items"]:
+            if one["name"] == name:
+                self._versions = (await api.get(f"assets/{one['id']}/versions", limit=20))["items"]
+        self._books = (await api.get("rulebooks/own", limit=200))["items"]
+
+
+def _steps_of(looking: visit.Visit, state: str) -> None:
+    """The way of a ticket, with where it stands."""
+    way = ("new", "acknowledged", "assigned", "resolved", "verified")
+    at = way.index(state) if state in way else len(way)
+    items = "".join(
+        f'<li class="{"th-done" if n < at else "th-now" if n == at else ""}"{" aria-current=step" if n == at else ""}>'
+        f"{looking.t(f'tickets.state.{name}')}</li>"
+        for n, name in enumerate(way)
+    )
+    ui.html(f'<ol class="th-way">{items}</ol>', sanitize=False).classes("w-full")
+
+
+def _where(one: dict[str, Any]) -> str:
+    at = one["place"]
+    if at.get("start_s") is not None:
+        return moments.clock(float(at["start_s"]))
+    return str(at.get("table") or "")
 
 
 def _book(card: dict[str, Any]) -> str:
@@ -209,14 +238,16 @@ def _title(looking: visit.Visit, one: dict[str, Any]) -> str:
     return looking.both(title) if isinstance(title, dict) else str(title or one["id"])
 
 
-def _state(looking: visit.Visit, state: str) -> None:
-    ui.label(looking.t(f"tickets.state.{state}")).classes(f"th-state th-ticket-{state}")
+def _state(looking: visit.Visit, state: str) -> cells.Markup:
+    return cells.chip(looking.t(f"tickets.state.{state}"), f"th-state th-ticket-{state}")
 
 
-def _due(looking: visit.Visit, one: dict[str, Any]) -> None:
+def _due(looking: visit.Visit, one: dict[str, Any]) -> cells.Markup:
     if not one.get("due"):
-        return
+        return cells.text("")
     due = datetime.datetime.fromisoformat(one["due"])
     late = due < datetime.datetime.now(datetime.UTC) and one["state"] not in {"verified", "closed"}
     key = "tickets.overdue" if late else "tickets.due_at"
-    ui.label(looking.t(key, at=moments.at(one["due"])[:16])).classes("text-negative" if late else "th-note")
+    return cells.text(
+        looking.t(key, at=moments.at(one["due"])[5:16]), f"th-when {'text-negative th-strong' if late else 'th-note'}"
+    )

@@ -10,12 +10,12 @@ from typing import Any
 import yaml
 from nicegui import events, ui
 
-from taihang.app.console import frame, moments, registry, uploading, visit
+from taihang.app.console import cells, frame, moments, parts, registry, uploading, visit
 from taihang.app.console.pages import jobs
 from taihang.core import errors
 
 _MOST = 2000
-_BOOKS_PAGE = "rulebooks"
+_BOOKS_PAGE, _BOOK = "rulebooks", "mine-inspection"
 
 
 @registry.page("/videos/{id}", key="videos.one", action="asset:read")
@@ -23,6 +23,7 @@ async def video(looking: visit.Visit) -> None:
     """The player with its findings; `?finding=` chooses one, `?job=` watches a run."""
     ui.add_head_html('<script src="/console/video.js"></script>', shared=False)
     version = await looking.api.get(f"versions/{looking.path['id']}")
+    # Of a video of an hour there are hundreds; the list says when it does not hold them all.
     found = [one async for one in looking.api.every("findings", _MOST, version=version["id"], order="gravest")]
     await _Page(looking, version, found).show()
 
@@ -34,12 +35,14 @@ class _Page:
         self._chosen: dict[str, Any] | None = None
         self._zones: list[dict[str, Any]] = []
         self._drawn: dict[str, Any] = {}
-        self._rows: dict[str, ui.element] = {}
+        self._rows: dict[str, ui.html] = {}
+        self._parts = parts.Parts(looking, version["id"], self._play)
 
     async def show(self) -> None:
         """All of the page."""
         looking, t = self._looking, self._looking.t
         asset = self._version["asset"]
+        await self._former()
         with frame.heading(looking, asset["name"], t("videos.version", sha256=asset["sha256"][:12])):
             await self._reports()
             if looking.may("job:create"):
@@ -48,6 +51,7 @@ class _Page:
             await self._watched(looking.query["job"])
         with ui.element("div").classes("th-two"):
             with ui.column().classes("gap-2 w-full"):
+                self._parts.place()
                 stage = self._stage()
                 self._tools(stage)
             with ui.column().classes("gap-3 w-full"):
@@ -73,17 +77,17 @@ class _Page:
         facts = {
             "findings": [_plain(self._looking, one) for one in self._found],
             "fps": 25,
-            "zones": [],
+            "zones": self._zones,
             "words": {},
         }
         names = {"chosen": self._on_chosen, "decide": self._on_decide, "zone": self._on_zone,
-                 "corrected": self._on_corrected, "unplayable": self._on_unplayable}  # fmt: skip
+                 "corrected": self._on_corrected, "part": self._on_part, "draw": self._on_draw}  # fmt: skip
         for name, work in names.items():
             ui.on(f"video-{name}-{stage.id}", frame.taking(self._looking, work))
         start = json.dumps(self._looking.query.get("finding", ""))
         ui.run_javascript(
             f"""(async () => {{
-            while (!window.taihangVideo || !document.getElementById('c{stage.id}')) await new Promise((d) => setTimeout(d, 50));
+            while (!window.taihangVideo || !window.did_handshake || !document.getElementById('c{stage.id}')) await new Promise((d) => setTimeout(d, 50));
             const at = taihangVideo(document.getElementById('c{stage.id}'), {{...{json.dumps(facts)},
               emit: (name, value) => emitEvent(`video-${{name}}-{stage.id}`, value)}});
             if ({start}) at.choose({start});
@@ -105,36 +109,46 @@ class _Page:
                     f'dense outlined aria-label="{t("videos.name")}"'
                 )
 
-                def draw() -> None:
-                    self._call(stage, f"draw({json.dumps(kind.value)}, {json.dumps(name.value or 'zone')})")
-                    self._looking.say("videos.draw_hint")
-
-                ui.button(t("videos.draw"), icon="polyline", on_click=draw).props("outline no-caps")
+                ui.button(t("videos.draw"), icon="polyline", on_click=self._draw).props("outline no-caps")
                 ui.button(t("videos.close_zone"), on_click=lambda: self._call(stage, "close()")).props("flat no-caps")
-                self._name = name
+                self._kind, self._name = kind, name
             ui.space()
             ui.html(t("videos.keys"), sanitize=False).classes("th-note")
         self._stage_root = stage
+
+    def _draw(self) -> None:
+        self._call(self._stage_root, f"draw({json.dumps(self._kind.value)}, {json.dumps(self._name.value or 'zone')})")
+        self._looking.say("videos.draw_hint")
+
+    async def _on_draw(self, _event: events.GenericEventArguments) -> None:
+        if self._looking.may("job:create"):
+            self._draw()
 
     def _list(self, stage: ui.element) -> None:
         if not self._found:
             frame.empty("check_circle", self._looking.t("videos.nothing"), self._looking.t("videos.nothing_hint"))
             return
-        with ui.element("div").classes("th-scroll"):
+        with (
+            ui.element("div").classes("th-scroll").props(f'role=list aria-label="{self._looking.t("videos.timeline")}"')
+        ):
             for one in self._found:
-                start, end = _span(one)
-                item = ui.element("button").classes("th-item")
+                item = ui.html(self._item(one), sanitize=False, tag="button").classes("th-item")
                 item.on(
                     "click",
                     js_handler=f"() => document.getElementById('c{stage.id}').taihang.choose({json.dumps(one['id'])})",
                 )
-                with item:
-                    with ui.row().classes("items-center gap-2 w-full no-wrap"):
-                        frame.level(self._looking, one["level"])
-                        ui.label(self._looking.both(one["finding"]["rule"]["title"]))
-                    state = self._looking.t(f"videos.state.{one['state']}")
-                    ui.label(f"{moments.clock(start)} – {moments.clock(end)} · {state}").classes("th-note")
                 self._rows[one["id"]] = item
+
+    def _item(self, one: dict[str, Any]) -> str:
+        start, end = _span(one)
+        state = self._looking.t(f"videos.state.{one['state']}")
+        sure = f" · {self._looking.t('core:verdict.insufficient')}" if one["verdict"] == "insufficient" else ""
+        head = cells.joined([
+            cells.chip(self._looking.t(f"core:level.{one['level']}"), f"th-level th-level-{one['level']}"),
+            cells.text(self._looking.both(one["finding"]["rule"]["title"]), "th-strong"),
+        ])  # fmt: skip
+        note = cells.text(f"{moments.clock(start)} – {moments.clock(end)} · {state}{sure}", "th-note")
+        return f"{head}{note}"
 
     def _show_panel(self) -> None:
         t = self._looking.t
@@ -145,7 +159,7 @@ class _Page:
                 ui.label(t("videos.choose")).classes("th-note")
                 return
             body = one["finding"]
-            ui.label(self._looking.both(body["message"]))
+            ui.label(self._looking.both(body["message"])).props("dir=auto")
             if one["verdict"] == "insufficient":
                 ui.label(self._looking.t("core:verdict.insufficient")).classes("th-state")
             clause = body["rule"].get("clause")
@@ -163,7 +177,9 @@ class _Page:
             if not self._looking.may("finding:review"):
                 return
             self._reason = (
-                ui.textarea(label=t("videos.reason")).props("outlined dense autogrow maxlength=2000").classes("w-full")
+                ui.textarea(label=t("videos.reason"))
+                .props(f"outlined dense autogrow maxlength=2000 data-draft=reason-{one['id']}")
+                .classes("w-full")
             )
             with ui.row().classes("gap-2"):
                 ui.button(
@@ -189,17 +205,9 @@ class _Page:
         state = str(event.args.get("state"))
         if self._chosen is None or state not in {"accepted", "rejected"} or not self._looking.may("finding:review"):
             return
-        with ui.dialog() as dialog, ui.card():
-            ui.label(self._looking.t("videos.accept" if state == "accepted" else "videos.reject"))
-            reason = (
-                ui.textarea(label=self._looking.t("videos.reason"))
-                .props("outlined autofocus maxlength=2000")
-                .classes("w-80")
-            )
-            ui.button(self._looking.t("videos.confirm"), on_click=lambda: dialog.submit(reason.value or "")).props(
-                "unelevated no-caps"
-            )
-        given = await dialog
+        given = await frame.asked(
+            self._looking, "videos.accept" if state == "accepted" else "videos.reject", "videos.reason"
+        )
         if given is not None:
             await self._decide(state, given)
 
@@ -210,13 +218,23 @@ class _Page:
         said = (self._reason.value or "").strip() if reason is None else reason.strip()
         if not said:
             raise errors.UserError("app.console:videos.reason_needed")
-        made = await self._looking.api.post(
-            f"versions/{one['version_id']}/findings/{one['id']}/review",
-            {"state": state, "reason": said},
-            revision=one["revision"],
-        )
+        path = f"versions/{one['version_id']}/findings/{one['id']}"
+        try:
+            made = await self._looking.api.post(
+                f"{path}/review", {"state": state, "reason": said}, revision=one["revision"]
+            )
+        except errors.Conflict as error:
+            # Somebody was quicker: show what stands there now, and keep what was typed.
+            self._looking.complain(error)
+            one.update(await self._looking.api.get(path))
+            self._rows[one["id"]].set_content(self._item(one))
+            self._show_panel()
+            self._reason.value = said
+            return
         one.update({name: made[name] for name in ("state", "revision", "reason", "reviewer")})
         self._call(self._stage_root, f"decided({json.dumps(one['id'])}, {json.dumps(state)})")
+        ui.run_javascript(f"taihang.forget('reason-{one['id']}')")
+        self._rows[one["id"]].set_content(self._item(one))
         self._show_panel()
         self._looking.say("videos.decided")
 
@@ -226,17 +244,7 @@ class _Page:
         if one is None or box.get("finding") != one["id"]:
             return
         corners = [round(float(box[side]), 1) for side in ("x0", "y0", "x1", "y1")]
-        with ui.dialog() as dialog, ui.card():
-            ui.label(self._looking.t("videos.corrected"))
-            reason = (
-                ui.textarea(label=self._looking.t("videos.reason"))
-                .props("outlined autofocus maxlength=1500")
-                .classes("w-80")
-            )
-            ui.button(self._looking.t("videos.confirm"), on_click=lambda: dialog.submit(reason.value or "")).props(
-                "unelevated no-caps"
-            )
-        given = await dialog
+        given = await frame.asked(self._looking, "videos.corrected", "videos.reason")
         if given is not None and given.strip():
             note = self._looking.t("videos.box_note", frame=int(box["frame"]), corners=corners)
             await self._decide("accepted", f"{given.strip()} [{note}]")
@@ -252,8 +260,23 @@ class _Page:
         self._name.value = self._looking.t("videos.zone_name", number=len(self._zones) + 1)
         self._looking.say("videos.zone_kept", name=zone["name"])
 
-    async def _on_unplayable(self, _event: events.GenericEventArguments) -> None:
-        self._looking.complain(errors.UserError("app.console:videos.unplayable"))
+    async def _on_part(self, event: events.GenericEventArguments) -> None:
+        await self._parts.ask(float(event.args.get("time") or 0.0))
+
+    def _play(self, made: dict[str, Any], address: str) -> None:
+        given = json.dumps([made["part"], address, made["start_s"], made["end_s"], made["duration_s"]])
+        self._call(self._stage_root, f"play(...{given})")
+
+    async def _former(self) -> None:
+        """The zones that the last inspection went by, so that they are seen and go on being used."""
+        page = await self._looking.api.get("reports", version=self._version["id"], kind="inspect", limit=1)
+        with contextlib.suppress(errors.TaihangError, yaml.YAMLError, KeyError, TypeError, ValueError):
+            job = await self._looking.api.get(f"jobs/{page['items'][0]['job_id']}") if page["items"] else None
+            if job and job["parameters"].get("zones"):
+                text = (await self._looking.api.ask("GET", f"versions/{job['parameters']['zones']}/content")).text
+                book = yaml.safe_load(text[:200_000])
+                self._drawn = {k: v for k, v in book["frame"].items() if k in {"time_s", "width", "height"}}
+                self._zones = [{"kind": z["kind"], "name": z["name"], "points": z["points"]} for z in book["zones"]]
 
     async def _reports(self) -> None:
         page = await self._looking.api.get("reports", version=self._version["id"], limit=1)
@@ -267,25 +290,27 @@ class _Page:
 
     def _again(self) -> None:
         looking, t = self._looking, self._looking.t
-        with ui.dialog() as dialog, ui.card().classes("w-96"):
-            ui.label(t("videos.run")).classes("text-lg")
+        with ui.dialog() as dialog, ui.card().classes("w-96 th-dialog"):
+            ui.html(f"<h2>{t('videos.options')}</h2>", sanitize=False)
             rules = ui.select({}, label=t("videos.rules")).props("outlined dense").classes("w-full")
-            budget = ui.input(t("videos.budget"), value="2%").props("outlined dense").classes("w-full")
+            budget = ui.input(t("videos.budget"), value="2%").props("outlined dense maxlength=9").classes("w-full")
             ui.button(
                 t("videos.run"), on_click=frame.acting(looking, lambda: self._run(rules.value, budget.value))
             ).props("unelevated no-caps")
 
         async def opened() -> None:
             books = (await looking.api.get(_BOOKS_PAGE))["items"]
-            names = {one["id"]: f"{one['title']} ({one['id']})" for one in books}
-            rules.set_options(
-                names, value=next(iter(n for n in names if n == "mine-inspection"), next(iter(names), None))
-            )
+            names = {one["id"]: f"{one['title']} ({one['id']})" for one in books if one["rules"]}
+            rules.set_options(names, value=_BOOK if _BOOK in names else next(iter(names), None))
             dialog.open()
 
-        ui.button(t("videos.run"), icon="play_arrow", on_click=frame.acting(looking, opened)).props(
-            "unelevated no-caps"
-        )
+        with ui.row().classes("gap-1 no-wrap"):
+            ui.button(
+                t("videos.run"), icon="play_arrow", on_click=frame.acting(looking, lambda: self._run(_BOOK, "2%"))
+            ).props("unelevated no-caps")
+            ui.button(icon="tune", on_click=frame.acting(looking, opened)).props(
+                f'flat dense aria-label="{t("videos.options")}"'
+            )
 
     async def _run(self, rules: str | None, budget: str | None) -> None:
         given: dict[str, Any] = {
@@ -314,7 +339,7 @@ class _Page:
             found = await self._looking.api.get(f"jobs/{id}")
             row.clear()
             with row:
-                jobs.state_chip(self._looking, found["state"])
+                ui.html(jobs.state_cell(self._looking, found["state"]), sanitize=False)
                 ui.label(found["reason"] or found["stage"] or "").classes("th-note")
                 ui.space()
                 ui.link(self._looking.t("jobs.one.title"), f"/jobs/{id}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
-from taihang.app.console import frame, registry, uploading, visit
+from taihang.app.console import cells, frame, moments, registry, uploading, visit
 
 ACCEPT = "video/*,.mp4,.mkv,.avi,.mov,.ts,.m2ts,.mts,.webm,.flv,.wmv,.3gp,.gif"
 
@@ -19,9 +19,10 @@ async def videos(looking: visit.Visit) -> None:
             uploading.field(
                 looking, ACCEPT, "video", lambda version: _inspect(looking, version), label=looking.t("videos.upload")
             )
-    search = ui.input(placeholder=looking.t("search"), value=looking.query.get("q", "")).props(
-        f'dense outlined clearable debounce=400 aria-label="{looking.t("search")}"'
-    ).classes("w-80")  # fmt: skip
+    with ui.row().classes("th-filters"):
+        search = ui.input(placeholder=looking.t("videos.search"), value=looking.query.get("q", "")[:200]).props(
+            f'dense outlined clearable debounce=400 maxlength=200 aria-label="{looking.t("videos.search")}"'
+        ).classes("w-80")  # fmt: skip
     with frame.card():
         body = ui.column().classes("w-full")
 
@@ -29,9 +30,16 @@ async def videos(looking: visit.Visit) -> None:
         page = await looking.api.get(
             "assets", kind="video", q=looking.query.get("q"), after=looking.query.get("after"), limit=25
         )
+        rows = [await _row(looking, one) for one in page["items"]]
         body.clear()
         with body:
-            await _listed(looking, page)
+            if not rows:
+                frame.empty("videocam", looking.t("videos.none"), looking.t("videos.none_hint"))
+                return
+            heads = ("name", "findings", "open", "inspected", "owner")
+            cells.table([looking.t(f"videos.{name}") for name in heads], rows, looking.t("videos.title"))
+            if page["next"]:
+                ui.link(looking.t("later"), cells.address("videos", after=page["next"])).classes("self-end")
 
     async def searched() -> None:
         looking.state(q=search.value, after=None)
@@ -41,31 +49,16 @@ async def videos(looking: visit.Visit) -> None:
     await show()
 
 
-async def _listed(looking: visit.Visit, page: dict[str, Any]) -> None:
-    if not page["items"]:
-        frame.empty("videocam", looking.t("videos.none"), looking.t("videos.none_hint"))
-        return
-    with ui.element("table").classes("th-table"):
-        with ui.element("thead"), ui.element("tr"):
-            for name in ("name", "findings", "owner"):
-                with ui.element("th").props('scope="col"'):
-                    ui.label(looking.t(f"videos.{name}"))
-        with ui.element("tbody"):
-            for one in page["items"]:
-                versions = await looking.api.get(f"assets/{one['id']}/versions", limit=1)
-                newest = versions["items"][0] if versions["items"] else None
-                counts = await looking.api.get("findings/levels", version=newest["id"]) if newest else {}
-                with ui.element("tr"):
-                    with ui.element("td"):
-                        ui.link(one["name"], f"/videos/{newest['id']}" if newest else f"/assets/{one['id']}")
-                    with ui.element("td"), ui.row().classes("gap-1"):
-                        for level in frame.LEVELS:
-                            if counts.get(level):
-                                frame.level(looking, level, count=counts[level])
-                    with ui.element("td"):
-                        ui.label(looking.person(one["owner"]))
-    if page["next"]:
-        ui.link(looking.t("later"), f"/videos?after={page['next']}").classes("self-end")
+async def _row(looking: visit.Visit, one: dict[str, Any]) -> tuple[object, ...]:
+    api, version = looking.api, str(one["latest"])
+    counts = await api.get("findings/levels", version=version)
+    waiting = sum((await api.get("findings/levels", version=version, state="open")).values())
+    reports = (await api.get("reports", version=version, kind="inspect", limit=1))["items"]
+    when = moments.at(reports[0]["recorded"])[:16] if reports else looking.t("videos.not_yet")
+    return (
+        cells.link(one["name"], cells.address("videos", version)), frame.levels(looking, counts), f"{waiting:,}", when,
+        looking.person(one["owner"]),
+    )  # fmt: skip
 
 
 async def _inspect(looking: visit.Visit, version: str) -> None:

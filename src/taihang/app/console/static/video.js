@@ -7,8 +7,17 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
     parent.appendChild(found); return found;
   };
   const clock = (s) => `${Math.floor(s / 3600)}:${String(Math.floor(s / 60) % 60).padStart(2, '0')}:${(s % 60).toFixed(1).padStart(4, '0')}`;
-  const state = {at: -1, drawing: null, points: [], zones: zones || [], box: null, edited: null};
-  const span = () => Math.max(video.duration || 0, ...findings.map((f) => f.end), 1);
+  // A video that the browser cannot play comes in parts of its own: `part` is the one that is loaded, from `base` seconds.
+  const state = {at: -1, drawing: null, points: [], zones: zones || [], box: null, edited: null,
+    part: null, base: 0, length: 0, whole: 0, wanted: null, dragged: null};
+  const now = () => state.base + video.currentTime;
+  const span = () => Math.max(state.whole || video.duration || 0, ...findings.map((f) => f.end), 1);
+  const seek = (seconds) => {
+    const t = Math.max(0, Math.min(seconds, span()));
+    if (video.readyState < 1) state.wanted = t;
+    if (state.part === null || (t >= state.base && t < state.base + state.length)) { video.currentTime = t - state.base; return; }
+    state.wanted = t; emit('part', {time: t});
+  };
 
   const drawLine = () => {
     line.replaceChildren();
@@ -34,7 +43,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   };
   const moved = () => {
     const cursor = line.querySelector('.th-cursor');
-    if (cursor) cursor.style.left = `calc(180px + (100% - 190px) * ${video.currentTime / span()})`;
+    if (cursor) cursor.style.left = `calc(180px + (100% - 190px) * ${now() / span()})`;
     drawBoxes();
   };
   const drawBoxes = () => {
@@ -50,7 +59,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
       state.points.forEach((p) => make('circle', {cx: p[0], cy: p[1], r: Math.max(3, w / 250), class: 'th-dot'}, layer));
       return;
     }
-    const t = video.currentTime, found = findings[state.at];
+    const t = now(), found = findings[state.at];
     for (const [index, f] of findings.entries()) {
       for (const frame of f.frames) {
         if (Math.abs(frame.time - t) > Math.max(0.6, 1.5 / fps) || (state.at >= 0 && index !== state.at)) continue;
@@ -92,26 +101,42 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
     if (!findings.length) return;
     state.at = (index + findings.length) % findings.length; state.edited = null;
     const f = findings[state.at];
-    if (seek) { video.pause(); video.currentTime = Math.max(0, f.frames.length ? f.frames[0].time : f.start); }
+    if (seek) { video.pause(); seek(f.frames.length ? f.frames[0].time : f.start); }
     drawLine(); emit('chosen', {id: f.id});
   };
   layer.addEventListener('click', (event) => {
-    if (!state.drawing) return;
+    if (!state.drawing || state.dragged) { state.dragged = null; return; }
     state.points.push(inside(event)); drawBoxes();
+  });
+  // Pulled from corner to corner, a zone is a rectangle: one movement instead of four clicks.
+  layer.addEventListener('pointerdown', (event) => {
+    if (!state.drawing || state.points.length) return;
+    const [x, y] = inside(event);
+    const move = (to) => {
+      const [nx, ny] = inside(to);
+      if (Math.abs(nx - x) < 12 || Math.abs(ny - y) < 12) return;
+      state.dragged = true; state.points = [[x, y], [nx, y], [nx, ny], [x, ny]]; drawBoxes();
+    };
+    const up = () => {
+      window.removeEventListener('pointermove', move); window.removeEventListener('pointerup', up);
+      if (state.dragged) { setTimeout(() => { state.dragged = null; }, 0); api.close(); }
+    };
+    window.addEventListener('pointermove', move); window.addEventListener('pointerup', up);
   });
   line.addEventListener('click', (event) => {
     const box = line.getBoundingClientRect(), share = (event.clientX - box.left - 180) / (box.width - 190);
-    if (share >= 0) video.currentTime = Math.min(1, share) * span();
+    if (share >= 0) seek(Math.min(1, share) * span());
   });
   const key = (event) => {
     if (!document.body.contains(root)) { document.removeEventListener('keydown', key); return; }
     if (event.target.closest('input, textarea, select, [contenteditable], .q-dialog') || event.ctrlKey || event.metaKey || event.altKey) return;
     const steps = {ArrowRight: 1 / fps, ArrowLeft: -1 / fps};
-    if (event.key in steps && event.target.tagName !== 'VIDEO') { video.pause(); video.currentTime += steps[event.key] * (event.shiftKey ? 25 : 1); }
+    if (event.key in steps && event.target.tagName !== 'VIDEO') { video.pause(); seek(now() + steps[event.key] * (event.shiftKey ? 25 : 1)); }
     else if (event.key === ' ' && event.target.tagName !== 'BUTTON') (video.paused ? video.play() : video.pause());
     else if (event.key === 'j' || event.key === 'n') choose(state.at + 1);
     else if (event.key === 'k' || event.key === 'p') choose(state.at <= 0 ? findings.length - 1 : state.at - 1);
     else if (event.key === 'a' || event.key === 'r') emit('decide', {state: event.key === 'a' ? 'accepted' : 'rejected'});
+    else if (event.key === 'z' && !state.drawing) emit('draw', {});
     else if (event.key === 'Escape' && state.drawing) { state.drawing = null; state.points = []; drawBoxes(); }
     else if (event.key === 'Enter' && state.drawing) api.close();
     else return;
@@ -119,8 +144,16 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   };
   document.addEventListener('keydown', key);
   for (const name of ['timeupdate', 'seeked', 'loadeddata']) video.addEventListener(name, moved);
-  video.addEventListener('loadedmetadata', drawLine);
-  video.addEventListener('error', () => emit('unplayable', {}));
+  const unplayable = () => { if (state.part === null) { state.wanted ??= now(); emit('part', {time: state.wanted}); } };
+  video.addEventListener('loadedmetadata', () => {
+    if (state.part === null && !video.videoWidth) { unplayable(); return; }  // sound, but no picture
+    if (state.wanted !== null) { const t = state.wanted; state.wanted = null; seek(t); }
+    drawLine();
+  });
+  video.addEventListener('error', unplayable);
+  video.addEventListener('ended', () => {
+    if (state.part !== null && state.base + state.length < state.whole - 0.1) seek(state.base + state.length);
+  });
   const api = {
     choose: (id) => choose(findings.findIndex((f) => f.id === id)),
     decided: (id, how) => { const f = findings.find((one) => one.id === id); if (f) { f.state = how; drawLine(); } },
@@ -129,11 +162,15 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
       if (!state.drawing || state.points.length < 3) return;
       const made = {...state.drawing, points: state.points};
       state.zones.push(made); state.drawing = null; state.points = [];
-      drawBoxes(); emit('zone', {zone: made, time: video.currentTime, width: video.videoWidth, height: video.videoHeight});
+      drawBoxes(); emit('zone', {zone: made, time: now(), width: video.videoWidth, height: video.videoHeight});
     },
     clear: () => { state.zones.length = 0; state.drawing = null; drawBoxes(); },
-    source: (address) => { video.src = address; },
+    play: (part, address, base, end, whole) => {
+      Object.assign(state, {part, base, length: end - base, whole}); video.src = address;
+    },
+    zones: (made) => { state.zones.splice(0, state.zones.length, ...made); drawBoxes(); },
   };
   root.taihang = api; drawLine();
+  if (video.error) unplayable();
   return api;
 };

@@ -1,0 +1,131 @@
+"""What the console serves for addresses that nobody made by clicking: forged, foreign, gone, hostile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fixtures import holdings
+
+from taihang.app import platform
+from taihang.core import asset, principal
+from tests.console.running import PASSWORD, Running
+
+SCRIPT = "<script>window.pwned=1</script>"
+RTL = "مرحبا بالعالم شركة"
+
+
+@pytest.fixture(scope="module")
+def web(console: Running) -> Iterator[httpx.Client]:
+    """A visitor without a browser, signed in as the administrator."""
+    with httpx.Client(base_url=console.base, trust_env=False, timeout=60, headers={"Accept-Language": "en"}) as made:
+        assert made.post("/api/v1/session", json={"login": "admin", "password": PASSWORD}).status_code == 201
+        yield made
+
+
+@pytest.fixture(scope="module")
+def foreign(console: Running) -> dict[str, str]:
+    """Things of another tenant, and hostile ones of one's own, put straight into the store."""
+    where = platform.Places(console.home, f"sqlite:///{console.home / 'taihang.db'}", (console.home / "blobs").as_uri())
+    whole = platform.open_platform(where)
+    try:
+        known = asset.Asset(kind="table", name="secret-plan.csv", sha256="a" * 64, size=1, tenant="mine-b")
+        other = whole.catalogue(principal.Principal(name="x", tenant="mine-b"))
+        version = other.register(known)
+        other.record(holdings.report_of(known, 3, "theirs"), version.id, kind="assess")
+        mine = whole.catalogue(principal.Principal(name="x", tenant="default"))
+        for number, name in enumerate((SCRIPT, RTL, "n" * 300)):
+            one = asset.Asset(kind="table", name=name, sha256=f"{number + 1:064x}", size=1)
+            made = mine.register(one, description=SCRIPT, tags=(SCRIPT,))
+            mine.record(holdings.report_of(one, 60, SCRIPT), made.id, kind="assess")
+        gone = mine.register(asset.Asset(kind="video", name="gone.mp4", sha256="b" * 64, size=1))
+        return {"version": version.id, "asset": version.asset_id, "hostile": made.id, "gone": gone.id}
+    finally:
+        whole.close()
+
+
+FORGED = (
+    "/findings?level=%3Cscript%3E&state=x&verdict=1&order=rank&after=AAAA",
+    "/findings?rule=%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E",
+    "/tickets?view=../../etc&level=%22%3E&after=zzzz",
+    "/jobs?state=%27%3B+drop+table&after=%F0%9F%98%80",
+    "/assets?kind=weapon&q=%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E&after=%00",
+    "/videos?q=" + "x" * 10_000,
+    "/admin?tab=%3Cscript%3E",
+    "/audit?subject=" + "%E2%80%AE" * 50,
+    "/quality/version-0000000000000000?since=version-1&finding=%3Cscript%3E",
+    "/rules/edit?asset=asset-0000000000000000",
+    "/rules/edit?asset=..%2F..%2Fusers",
+    "/tickets/ticket-does-not-exist",
+    "/jobs/%2e%2e%5cusers",
+    "/no/such/page",
+)
+
+
+@pytest.mark.parametrize("path", FORGED, ids=range(len(FORGED)))
+def test_a_forged_address_is_answered_with_a_page(web: httpx.Client, path: str) -> None:
+    answer = web.get(path)
+    assert answer.status_code == 200, answer.text[:500]
+    assert "Traceback" not in answer.text
+    assert "th-main" in answer.text
+    assert "<script>window.pwned" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "where", ["/quality/{version}", "/videos/{version}", "/assets/{asset}", "/assets/of/{version}"]
+)
+def test_what_is_another_tenants_is_not_there(web: httpx.Client, foreign: dict[str, str], where: str) -> None:
+    theirs = web.get(where.format(**foreign)).text
+    assert "secret-plan" not in theirs
+    assert "theirs" not in theirs
+    # Told in the same words as what has never been.
+    never = web.get(where.format(version="version-0000000000000000", asset="asset-0000000000000000")).text
+    said = [re.sub(r"(version|asset)-[0-9a-f]{16}", "ID", _trouble(page)) for page in (theirs, never)]
+    assert said[0] == said[1] != ""
+
+
+@pytest.mark.parametrize("path", ["/quality", "/assets", "/findings", "/assets?q=script", "/quality/{hostile}"])
+def test_hostile_names_are_text(web: httpx.Client, foreign: dict[str, str], path: str) -> None:
+    page = web.get(path.format(**foreign)).text
+    assert SCRIPT not in page
+    assert "window.pwned" in page  # it is shown, as what it is
+
+
+def test_a_name_of_ten_thousand_characters_is_refused_in_one_line(web: httpx.Client) -> None:
+    name = "x" * 10_000
+    made = web.post("/api/v1/tokens", json={"name": name, "scopes": ["asset:read"], "days": 1}, headers=_csrf(web))
+    assert made.status_code == 400
+    assert "\n" not in made.json()["detail"]
+
+
+def test_a_video_whose_report_and_bytes_are_gone_still_has_its_page(web: httpx.Client, foreign: dict[str, str]) -> None:
+    page = web.get(f"/videos/{foreign['gone']}").text
+    assert "gone.mp4" in page
+    answer = web.get("/api/v1/reports/report-0000000000000000/files/report.html", headers={"Accept-Language": "en"})
+    assert answer.status_code == 404
+    assert "report" in answer.json()["detail"]
+
+
+def test_a_page_of_a_later_domain_takes_one_registration(web: httpx.Client, console: Running) -> None:
+    page = web.get("/later").text
+    assert "a later domain en" in page
+    assert "/later" in web.get("/tickets").text  # and stands in the navigation of every other page
+    with httpx.Client(base_url=console.base, trust_env=False) as nobody:
+        assert nobody.get("/later").headers["location"].startswith("/sign-in")
+
+
+def test_a_long_list_is_a_page_of_it(web: httpx.Client, foreign: dict[str, str]) -> None:
+    page = web.get("/findings").text
+    assert page.count("made-up") == 0
+    assert 45 <= len(re.findall(r"/quality/version-[0-9a-f]{16}\?finding=", page)) <= 50
+
+
+def _trouble(page: str) -> str:
+    found = re.search(r"There is no [^\"\\]*|there is no [^\"\\]*|[^\"\\]*not found[^\"\\]*", page)
+    return found[0] if found else ""
+
+
+def _csrf(web: httpx.Client) -> dict[str, str]:
+    return {"X-CSRF-Token": web.get("/api/v1/me").json()["csrf"]}
