@@ -233,7 +233,10 @@ class _Desk:
                 yield link
             except errors.TaihangError as error:
                 # Where it lay for the while says nothing to whoever asked: the name does.
-                plain = {k: str(v).replace(f"{folder}/", "") if folder in str(v) else v for k, v in _values(error)}
+                plain = {
+                    k: str(v).replace(f"{folder}/", "") if folder in str(v) else v
+                    for k, v in error.message.values.items()
+                }
                 error.message = error.message.model_copy(update={"values": plain})
                 raise
 
@@ -330,10 +333,6 @@ def _version(known: catalogue.Catalogue, name: str) -> cataloguing.Version:
     if not found:
         raise errors.NotFound("catalog:no_version", id=name)
     return found[0]
-
-
-def _values(error: errors.TaihangError) -> list[tuple[str, Any]]:
-    return list(error.message.values.items())
 
 
 def _plain(name: str) -> str:
