@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from taihang.core import i18n
 from tests.report import chromium
 
+# How many times slower than usual the machine is, for whoever runs this beside other work.
+_SLOW = float(os.environ.get("TAIHANG_SLOW", "1"))
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -34,7 +37,7 @@ class Pages(chromium.Browser):
 
     def until(self, script: str, *args: Any) -> Any:
         """What the script gives once that is true. Raises AssertionError with the page's text."""
-        end = time.monotonic() + self.patience_s
+        end = time.monotonic() + self.patience_s * _SLOW
         while time.monotonic() < end:
             with contextlib.suppress(OSError):
                 if found := self.run(script, *args):
@@ -67,7 +70,7 @@ class Pages(chromium.Browser):
 
     def click(self, found: Any) -> None:
         """Click as a mouse does."""
-        end = time.monotonic() + self.patience_s
+        end = time.monotonic() + self.patience_s * _SLOW
         while True:
             element = found if isinstance(found, dict) else self.named(found)
             try:
