@@ -36,6 +36,8 @@ _BODIES: dict[str, dict[str, Any]] = {
     "change_tenant": {"name": "x"},
     "release_hold": {"reason": "x"},
     "delete_version": {"cause": "request", "early": True},
+    "hold_rulebook": {"paused": True},
+    "roll_back_rulebook": {"version": "{version}"},
 }
 _REFERRING: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "jobs", {"kind": "profile-asset", "parameters": {"version": "{version}"}}),
@@ -47,6 +49,10 @@ _REFERRING: list[tuple[str, str, dict[str, Any]]] = [
         "schedules",
         {"name": "n", "trigger": {"on": "webhook"}, "kind": "profile-asset", "parameters": {"version": "{version}"}},
     ),
+    ("POST", "jobs", {"kind": "clip-asset", "parameters": {"version": "{version}", "part": 0}}),
+    ("POST", "tickets", {"version": "{version}", "finding": "{finding}"}),
+    ("POST", "tickets", {"version": "{own}", "finding": "{finding}"}),
+    ("GET", "versions/{version}/clips/0", {}),
     ("GET", "versions/{own}/changes?since={version}", {}),
     ("GET", "versions/{version}/findings/{finding}", {}),
     ("GET", "versions/{own}/findings/{finding}", {}),
