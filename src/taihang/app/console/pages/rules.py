@@ -119,7 +119,8 @@ class _Editor:
         with ui.element("div").classes("th-two"):
             with ui.column().classes("w-full gap-2"):
                 self._told = ui.label("").classes("th-note").props('role="status"')
-                self._code = ui.codemirror(self._kept, language="YAML", theme="githubLight", line_wrapping=True).classes("w-full th-code")
+                self._code = ui.codemirror(self._kept, language="YAML", theme="githubLight", line_wrapping=True)
+                self._code.classes("w-full th-code")
                 self._code.on_value_change(frame.acting(looking, self._changed))
             with ui.column().classes("w-full gap-4"):
                 with frame.card(t("rules.try")):
