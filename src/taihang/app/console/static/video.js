@@ -12,7 +12,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
     part: null, base: 0, length: 0, whole: 0, wanted: null, dragged: null};
   const now = () => state.base + video.currentTime;
   const span = () => Math.max(state.whole || video.duration || 0, ...findings.map((f) => f.end), 1);
-  const seek = (seconds) => {
+  const goTo = (seconds) => {
     const t = Math.max(0, Math.min(seconds, span()));
     if (video.readyState < 1) state.wanted = t;
     if (state.part === null || (t >= state.base && t < state.base + state.length)) { video.currentTime = t - state.base; return; }
@@ -101,7 +101,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
     if (!findings.length) return;
     state.at = (index + findings.length) % findings.length; state.edited = null;
     const f = findings[state.at];
-    if (seek) { video.pause(); seek(f.frames.length ? f.frames[0].time : f.start); }
+    if (seek) { video.pause(); goTo(f.frames.length ? f.frames[0].time : f.start); }
     drawLine(); emit('chosen', {id: f.id});
   };
   layer.addEventListener('click', (event) => {
@@ -125,13 +125,13 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   });
   line.addEventListener('click', (event) => {
     const box = line.getBoundingClientRect(), share = (event.clientX - box.left - 180) / (box.width - 190);
-    if (share >= 0) seek(Math.min(1, share) * span());
+    if (share >= 0) goTo(Math.min(1, share) * span());
   });
   const key = (event) => {
     if (!document.body.contains(root)) { document.removeEventListener('keydown', key); return; }
     if (event.target.closest('input, textarea, select, [contenteditable], .q-dialog') || event.ctrlKey || event.metaKey || event.altKey) return;
     const steps = {ArrowRight: 1 / fps, ArrowLeft: -1 / fps};
-    if (event.key in steps && event.target.tagName !== 'VIDEO') { video.pause(); seek(now() + steps[event.key] * (event.shiftKey ? 25 : 1)); }
+    if (event.key in steps && event.target.tagName !== 'VIDEO') { video.pause(); goTo(now() + steps[event.key] * (event.shiftKey ? 25 : 1)); }
     else if (event.key === ' ' && event.target.tagName !== 'BUTTON') (video.paused ? video.play() : video.pause());
     else if (event.key === 'j' || event.key === 'n') choose(state.at + 1);
     else if (event.key === 'k' || event.key === 'p') choose(state.at <= 0 ? findings.length - 1 : state.at - 1);
@@ -147,12 +147,12 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   const unplayable = () => { if (state.part === null) { state.wanted ??= now(); emit('part', {time: state.wanted}); } };
   video.addEventListener('loadedmetadata', () => {
     if (state.part === null && !video.videoWidth) { unplayable(); return; }  // sound, but no picture
-    if (state.wanted !== null) { const t = state.wanted; state.wanted = null; seek(t); }
+    if (state.wanted !== null) { const t = state.wanted; state.wanted = null; goTo(t); }
     drawLine();
   });
   video.addEventListener('error', unplayable);
   video.addEventListener('ended', () => {
-    if (state.part !== null && state.base + state.length < state.whole - 0.1) seek(state.base + state.length);
+    if (state.part !== null && state.base + state.length < state.whole - 0.1) goTo(state.base + state.length);
   });
   const api = {
     choose: (id) => choose(findings.findIndex((f) => f.id === id)),
