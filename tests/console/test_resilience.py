@@ -101,7 +101,7 @@ def test_a_server_that_starts_anew_finds_the_visitor_where_he_was(kept: running.
         time.sleep(3)
         with running.up(tmp_path / "home", "--workers", "0", port=port):
             browser.until("return !window.before && window.did_handshake")
-            browser.until("return document.querySelector('textarea').value === 'name\\n王五'")
+            browser.until("return document.querySelector('textarea').value.endsWith('name\\n王五')")
             assert browser.run("return location.pathname") == "/rules/edit"
             browser.goto("/tickets?view=all")  # still signed in
             browser.until("return location.pathname === '/tickets' && document.querySelector('main h1')")
