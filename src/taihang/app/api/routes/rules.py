@@ -38,7 +38,7 @@ class Sample(Text):
     ]
 
 
-class Hold(forms.Form):
+class BookHold(forms.Form):
     """Whether jobs may use a rulebook, and whether it takes another version; what is left out stays."""
 
     paused: pydantic.StrictBool | None = None
@@ -91,7 +91,7 @@ def list_own_rulebooks(
 
 
 @router.patch("/rulebooks/own/{id}")
-def hold_rulebook(id: forms.Id, body: Hold, who: caller.Who) -> words.Catalogued:
+def hold_rulebook(id: forms.Id, body: BookHold, who: caller.Who) -> words.Catalogued:
     """Pause a rulebook or let it go on, lock it or unlock it; the decision goes to the ledger."""
     sight.asset(who, "asset:read", id)
     who.may("rulebook:update", id)
