@@ -229,10 +229,15 @@ class _Made:
             sections=(
                 *((self.seen.facts(),) if self.seen else ()),
                 *boards.boards(found, self.scores, () if self.cut else self.earlier, self._times()),
-                *(standards.section(found, name) for name in options.standards),
+                *(standards.section(found, name) for name in self._standards()),
                 *exhibits.sections_of(found, told, exported, show_values=options.show_values),
             ),
         )
+
+    def _standards(self) -> tuple[str, ...]:
+        """The standards asked for, and the shipped one that the book itself is."""
+        own = (self.found.book.id,) if "standard" in self.found.book.scope and self.seen is not None else ()
+        return tuple(dict.fromkeys((*self.options.standards, *own)))
 
     def keep(self, report: document.Report) -> None:
         """Add the run to the history of the asset; a sample is no run."""

@@ -218,6 +218,27 @@ def test_near_copies_are_found_as_one_by_one_comparison_finds_them() -> None:
             assert bits[at] == min(close)
 
 
+def test_detections_beside_the_labels_tell_which_label_is_suspect(tmp_path: Path) -> None:
+    root = folders.coco(tmp_path / "set", count=6)
+    found = [
+        {"image_id": n, "category_id": kind, "bbox": [x, 20, 60, 70], "score": 0.95}
+        for n in range(6)
+        for kind, x in ((1, 10), (2, 120))
+    ]
+    found[0]["category_id"] = 2
+    found.append({"image_id": 3, "category_id": 1, "bbox": [180, 150, 40, 40], "score": 0.9})
+    broken = [{"image_id": 99, "category_id": 1, "bbox": [0, 0, 1, 1], "score": 1}, {"image_id": [], "score": "x"}, 5]
+    (root / "predictions.json").write_text(json.dumps([*found, *broken]))
+    seen = _tables(root, tmp_path / "home")
+    told = [row for row in seen["suspects"] if row["suspicion"] >= 0.5]
+    assert [(row["path"], row["kind"], row["seen_as"]) for row in told] == [
+        ("images/0.jpg", "swapped", "vest"),
+        ("images/3.jpg", "omitted", "helmet"),
+    ]
+    assert sum(row["kind"] == "agreed" for row in seen["suspects"]) == 6
+    assert [row["kind"] for row in seen["links"] if row["kind"] != "read"] == ["detection_unreadable"] * 3
+
+
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_assess_judges_a_data_set_and_names_the_files(lang: Any, tmp_path: Path) -> None:
     bad = [{"id": 90, "image_id": 777, "category_id": 1, "bbox": [0, 0, 9, 9]}]

@@ -36,6 +36,8 @@ def _document(found: layout.Layout, name: str, marks: marking.Marks) -> None:
     names = {id: str(one.get("name", id)) for id, one in categories.items()}
     marks.declared = (marks.declared or set()) | set(names.values())
     places = {id: _place(one, name, marks) for id, one in images.items()}
+    marks.images |= places
+    marks.names |= names
     seen: set[Any] = set()
     annotations = document.get("annotations")
     for at, one in enumerate(annotations if isinstance(annotations, list) else []):

@@ -14,7 +14,7 @@ from taihang.core import errors, settings
 from taihang.engines.media import image
 from taihang.engines.sources import paths
 
-Kind = Literal["coco", "yolo", "voc", "alpaca", "jsonl", "media"]
+Kind = Literal["coco", "yolo", "voc", "tc609", "alpaca", "jsonl", "media"]
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".ts", ".m4v", ".flv", ".wmv", ".webm", ".mpg", ".mpeg"})
 SOUNDS = frozenset({".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".amr"})
 _TABLES = frozenset({".parquet", ".pq", ".csv", ".tsv", ".arrow", ".feather", ".ipc", ".avro", ".orc"})
@@ -66,7 +66,7 @@ class Layout:
         return [file for file in self.files if file.kind == kind and not file.fault]
 
 
-def recognise(root: Path) -> Layout | None:
+def recognise(root: Path) -> Layout | None:  # noqa: PLR0911 - a layout each
     """The layout of a folder; None when it is no data set of media, labels or texts, but perhaps of tables.
 
     Raises errors.UserError for a folder of too many files or one that cannot be listed.
@@ -80,7 +80,7 @@ def recognise(root: Path) -> Layout | None:
     documents = [n for n in by_name if n.lower().endswith(".json")]
     coco = tuple(n for n in documents if _looks_coco(root / n))
     if coco:
-        return _labelled(root, "coco", files, coco)
+        return _labelled(root, "coco", files, coco, tuple(n for n in documents if _looks_found(_head(root / n))))
     voc = tuple(n for n in by_name if n.lower().endswith(".xml") and b"<annotation" in _head(root / n))
     if voc:
         return _labelled(root, "voc", files, voc, _class_files(by_name))
@@ -91,6 +91,8 @@ def recognise(root: Path) -> Layout | None:
         return _labelled(root, "yolo", files, yolo, (*yaml, *_class_files(by_name)))
     records = tuple(n for n in by_name if n.lower().endswith((".jsonl", ".ndjson")) or n in documents)
     kinds = {n: found for n in records if (found := _records(root / n))}
+    if "tc609" in kinds.values():
+        return _labelled(root, "tc609", files, tuple(n for n, found in kinds.items() if found == "tc609"))
     if kinds and not media:
         kind: Kind = "alpaca" if "alpaca" in kinds.values() else "jsonl"
         return _labelled(root, kind, files, tuple(kinds))
@@ -146,8 +148,13 @@ def _looks_coco(path: Path) -> bool:
     )
 
 
+def _looks_found(head: bytes) -> bool:
+    """True for detections in COCO's form of results: a list of boxes with scores."""
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") and b'"score"' in head and b'"image_id"' in head
+
+
 def _records(path: Path) -> str:
-    """What the first record of a file is: `alpaca`, `jsonl` (any other object of texts), `marks` or nothing."""
+    """What a file's first record is: `tc609`, `alpaca`, `marks`, `jsonl` (any other object of texts) or nothing."""
     head = _head(path).lstrip(b"\xef\xbb\xbf \t\r\n")
     line = head.split(b"\n", 1)[0].strip()
     try:
@@ -163,6 +170,8 @@ def _records(path: Path) -> str:
 def _record(first: Any) -> str:
     if not isinstance(first, dict):
         return ""
+    if "data_content" in first:
+        return "tc609"
     if {"item", "annotator", "label"} <= set(first):
         return "marks"
     if "instruction" in first and "output" in first:

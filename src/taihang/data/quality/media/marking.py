@@ -36,7 +36,7 @@ class Box:
 class Marks:
     """All that label files say. `declared` are the class names that they list; None when they list none.
 
-    `images` are the names that files refer to; `sizes` those of the images that are there.
+    `sizes` are those of the images that are there; `images` and `names` tell what ids stand for.
     """
 
     sizes: Mapping[str, tuple[int, int]]
@@ -44,6 +44,8 @@ class Marks:
     boxes: list[Box] = dataclasses.field(default_factory=list)
     links: list[Row] = dataclasses.field(default_factory=list)
     labelled: set[str] = dataclasses.field(default_factory=set)
+    images: dict[Any, str] = dataclasses.field(default_factory=dict)
+    names: dict[Any, str] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def by_base(self) -> dict[str, str]:

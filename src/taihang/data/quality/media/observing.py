@@ -13,7 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taihang.core import ids, job
-from taihang.data.quality.media import annotating, copies, layout, looking, marking, reading, tables
+from taihang.data.quality.media import (
+    annotating,
+    copies,
+    detections,
+    documents,
+    layout,
+    looking,
+    marking,
+    reading,
+    tables,
+)
 from taihang.data.quality.metrics import registry
 from taihang.engines import stages
 
@@ -83,6 +93,9 @@ class _Observer:
             classes = marks.classes()
             _write(out["classes"], "classes", classes)
             counts |= {"texts": _write(out["texts"], "texts", reading.texts(self.found, marks))}
+            _write(out["suspects"], "suspects", detections.rows(self.found, marks))
+            _write(out["records"], "records", reading.standard(self.found, marks))
+            _write(out["documents"], "documents", documents.rows(self.found))
             _write(out["links"], "links", marks.links)
             _write(out["agreement"], "agreement", annotating.rows(self.found))
             _write(out["files"], "files", self._files())
@@ -188,7 +201,7 @@ class _Observer:
             "evenness": float(-(shares @ np.log(shares)) / np.log(sizes.size))
             if sizes.size > 1 and shares.size
             else None,
-            "documents": sum(_document(f.name) for f in self.found.files),
+            "documents": sum(documents.describes(f.name) for f in self.found.files),
         }
 
 
@@ -196,10 +209,6 @@ def stages_digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:
         return ids.digest_stream(stream)
-
-
-def _document(name: str) -> bool:
-    return Path(name).stem.lower() in {"readme", "license", "datasheet", "说明", "说明文档", "数据说明"}
 
 
 def _copies(paths: list[str], hashes: list[str | None], prints: list[int | None]) -> dict[str, list[Any]]:

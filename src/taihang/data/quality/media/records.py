@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from taihang.core import errors
-from taihang.data.quality.media import layout
+from taihang.data.quality.media import layout, tc609
 
 Row = dict[str, Any]
 _MOST_LINE = 16 << 20
@@ -39,6 +39,9 @@ def row(value: Any, kind: layout.Kind) -> Row:
     """The text of a record, and what is wrong with it: `damaged`, `field` (one is missing), `empty`."""
     if not isinstance(value, dict):
         return {"fault": "damaged"}
+    if kind == "tc609":
+        text = "\n".join(content for medium, content in tc609.contents(value) if medium == "text")
+        return {"text": text or None, "length": len(text), "fault": None}
     if kind == "alpaca":
         missing = [k for k in ("instruction", "output") if not isinstance(value.get(k), str)]
         parts = [str(value[k]) for k in _ALPACA if isinstance(value.get(k), str)]

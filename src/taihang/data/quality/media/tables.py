@@ -29,8 +29,20 @@ _OWN: dict[str, dict[str, pa.DataType]] = {
         "twin_iou": _NUMBER, "rival_iou": _NUMBER,
     },
     "classes": {"class": _TEXT, "declared": _YES, "boxes": _WHOLE, "images": _WHOLE, "share": _NUMBER},
+    # Labels that a detector's boxes speak against: `swapped`, `shifted` (a label) and `omitted` (a detection).
+    "suspects": {
+        "path": _TEXT, "kind": _TEXT, "number": _WHOLE, "class": _TEXT, "seen_as": _TEXT, "suspicion": _NUMBER,
+        "x0": _NUMBER, "y0": _NUMBER, "x1": _NUMBER, "y1": _NUMBER,
+    },
     # What names something that is not there, or cannot be read as a label.
     "links": {"path": _TEXT, "kind": _TEXT, "id": _TEXT, "line": _WHOLE},
+    # A record of TC609-5-2025-02 a row, a column a kind of fault, and the aspects that documents mention.
+    "records": {
+        "path": _TEXT, "line": _WHOLE, "id": _TEXT, "fault": _TEXT, "missing": _TEXT, "wrong": _TEXT, "time": _TEXT,
+        "annotation_fault": _TEXT, "media_fault": _TEXT, "lost": _TEXT, "untold": _TEXT, "repeated": _YES,
+        "generated": _YES,
+    },
+    "documents": {"path": _TEXT, "indicator": _TEXT, "aspect": _TEXT, "mentioned": _YES},
     "texts": {"path": _TEXT, "line": _WHOLE, "fault": _TEXT, "text": _TEXT, "length": _WHOLE, "copy_of": _WHOLE},
     "agreement": {
         "annotators": _TEXT, "items": _WHOLE, "shared": _WHOLE, "agreed": _NUMBER, "cohen_kappa": _NUMBER,
@@ -44,7 +56,13 @@ _OWN: dict[str, dict[str, pa.DataType]] = {
     },
 }  # fmt: skip
 _MEASURED = {"images": "image", "videos": "video", "audio": "audio", "texts": "text"}
-_KEPT_COLUMNS = {"width", "height", "text", "length"}
+# Columns that shipped rulebooks name: NULL, so not judged, where no metric of that name is registered.
+_NAMED = {
+    "texts": (
+        "perplexity", "density", "repetition", "completeness", "missing", "purity", "coherence",
+        "sensitive", "personal",
+    ),
+}  # fmt: skip
 NAMES = tuple(_OWN)
 
 
@@ -57,7 +75,7 @@ def measured(name: str) -> dict[str, registry.Metric]:
 
 def schema(name: str) -> pa.Schema:
     """The columns of a table: its own, then the metrics."""
-    extra = dict.fromkeys(measured(name), _NUMBER)
+    extra = dict.fromkeys((*_NAMED.get(name, ()), *measured(name)), _NUMBER)
     return pa.schema([pa.field(column, kind) for column, kind in {**_OWN[name], **extra}.items()])
 
 
