@@ -194,7 +194,7 @@ taihang: rules/1
 id: own
 version: "1"
 title: {{zh: 自定, en: own}}
-scope: {{questions: [{{id: smoke, ask: {{zh: 有烟吗？, en: Is there smoke?}}}}]}}
+scope: {{questions: [{{id: smoke, ask: {{zh: 有烟吗？, en: "Is there smoke?"}}}}]}}
 rules:
   - {{id: smoke, title: {{zh: 烟, en: smoke}}, level: {level}, dimension: {dimension}, table: statements,
      where: "{where}", needs: [{needs}], message: {{zh: 烟, en: smoke}}}}

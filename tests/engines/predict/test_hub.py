@@ -20,7 +20,7 @@ torch = pytest.mark.skipif(
 @pytest.fixture
 def pretend(monkeypatch):
     """The libraries look installed: what is refused before any weights are read needs none of them."""
-    monkeypatch.setattr(hub, "_libraries", lambda: (None, None))
+    monkeypatch.setattr(hub, "libraries", lambda: (None, None))
 
 
 def _folder(tmp_path, config, preprocessor=None):

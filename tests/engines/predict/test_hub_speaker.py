@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from taihang.core import errors
 from taihang.engines.media import clips
 from taihang.engines.predict import chat, speaker
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
+pytestmark = pytest.mark.skipif(
+    not (importlib.util.find_spec("torch") and importlib.util.find_spec("transformers")),
+    reason="the extra `hub` is not installed (torch, transformers)",
+)
 
 SETTINGS = speaker.Settings(max_tokens=16, total_s=60)
 
@@ -57,6 +60,8 @@ def test_it_answers_and_random_weights_are_seen_as_no_answer(model: Any, folder:
 
 
 def test_equal_questions_have_equal_answers_and_the_pictures_are_looked_at(model: Any) -> None:
+    import torch
+
     question = _question(_picture(0))
     assert model.ask(question, Form).text == model.ask(question, Form).text
     logits = []
