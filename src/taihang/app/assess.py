@@ -13,7 +13,7 @@ from typing import Literal
 
 import taihang
 from taihang.app import dataset, gate, home
-from taihang.core import asset, errors, evidence, i18n, ids, words
+from taihang.core import asset, errors, evidence, finding, i18n, ids, words
 from taihang.core import job as jobs
 from taihang.data.quality import (
     assessment,
@@ -30,6 +30,7 @@ from taihang.data.quality import (
 )
 from taihang.data.quality import incremental as parts
 from taihang.report import bundle, document
+from taihang.report import sections as sectioning
 from taihang.rules import lock, rulebook
 
 Path_ = str | os.PathLike[str]
@@ -49,6 +50,20 @@ class Assessed:
     exit_code: int
     sampled: int | None = None
     annotations: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Beside:
+    """What a report says beside the judged tables, when these were observed of something else.
+
+    `about` is what was observed, under whose name the history is kept; `files` go into the report's folder.
+    """
+
+    about: asset.Asset
+    sections: tuple[sectioning.Section, ...] = ()
+    limits: tuple[i18n.Text, ...] = ()
+    not_judged: tuple[finding.NotJudged, ...] = ()
+    files: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,6 +87,7 @@ class Options:
     engine: str = "auto"
     incremental: bool = False
     progress: jobs.Progress | None = None
+    beside: Beside | None = None
 
 
 def assess(
@@ -118,8 +134,8 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     options: Options,
 ) -> Assessed:
     floor = words.Level(fail_on) if fail_on is not None else None
-    files: dict[str, bytes | Path] = {}
-    laid_out = dataset.recognised(sources)
+    files: dict[str, bytes | Path] = dict(options.beside.files) if options.beside else {}
+    laid_out = dataset.recognised(sources) if options.beside is None else None
     seen = dataset.observed(laid_out, progress=options.progress) if laid_out is not None else None
     if seen is not None:
         book = rulebook.load(rules if rules is not None else dataset.BOOK)
@@ -187,6 +203,8 @@ class _Made:
         self.name = ", ".join(f"{name}={Path(on.source.name).name}" for name, on in found.targets.items())
         if seen is not None:
             self.name = f"dataset={seen.name}"
+        if options.beside is not None:
+            self.name = options.beside.about.name
         self.earlier = self.history.earlier(self.name)
         self.raw = found
         found = sampling.opened(found, cut)
@@ -214,20 +232,25 @@ class _Made:
         told = verdicts.findings(found, {name: sha256 for name, (sha256, _) in hashes.items()}, digests)
         sampled = (_t("assess.sampled", rows=options.sample, tables=", ".join(sorted(self.cut))),) if self.cut else ()
         title = "assess.title_sample" if self.cut else "assess.title"
+        beside = options.beside or Beside(self.seen.asset if self.seen else _asset(found.targets, hashes))
+        name = ", ".join(found.targets)
+        if self.seen or options.beside:
+            name = self.seen.name if self.seen else Path(beside.about.name).name
         return document.Report(
-            title=_t(title, name=self.seen.name if self.seen else ", ".join(found.targets)),
+            title=_t(title, name=name),
             created=found.as_of,
-            asset=self.seen.asset if self.seen else _asset(found.targets, hashes),
+            asset=beside.about,
             findings=told,
             scorecard=self.scores,
             produced_by=(
                 words.Producer(name="taihang", version=taihang.__version__),
                 words.Producer(name=found.book.id, version=found.book.version, sha256=found.book.sha256),
             ),
-            not_judged=verdicts.not_judged(found, self.cut, self.first),
-            limits=(*sampled, *(self.seen.limits() if self.seen else ()), *exhibits.faults(found)),
+            not_judged=(*verdicts.not_judged(found, self.cut, self.first), *beside.not_judged),
+            limits=(*sampled, *(self.seen.limits() if self.seen else ()), *exhibits.faults(found), *beside.limits),
             sections=(
                 *((self.seen.facts(),) if self.seen else ()),
+                *beside.sections,
                 *boards.boards(found, self.scores, () if self.cut else self.earlier, self._times()),
                 *(standards.section(found, name) for name in self._standards()),
                 *exhibits.sections_of(found, told, exported, show_values=options.show_values),

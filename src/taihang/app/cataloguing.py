@@ -28,7 +28,7 @@ from taihang.report import bundle, document
 from taihang.report import json as reporting
 
 if TYPE_CHECKING:
-    from taihang.app import assess, inspect
+    from taihang.app import assess, inspect, mask
     from taihang.app import profile as profiles
     from taihang.data.profile import profile as measured
 
@@ -132,6 +132,45 @@ def as_recorded(known: catalogue.Catalogue, told: words.Told, into: Into) -> Non
     sums = path.with_name(bundle.SUMS)
     old, new = (hashlib.sha256(one).hexdigest().encode() for one in (data, recorded))
     stages.write_bytes(sums, sums.read_bytes().replace(old, new))
+
+
+def masked(known: catalogue.Catalogue, done: mask.Masked, *, job_id: str = "") -> str:
+    """Register a table and its masked version, and that one was made of the other; gives the new version's id."""
+    names = [text.cleaned(one.column, 500) or "-" for one in done.treatments]
+    columns = [words.Column(name=name, type="") for name in dict.fromkeys(names)]
+    source = known.register(cleaned(done.inputs), columns=columns, job_id=job_id)
+    made = known.register(
+        cleaned(done.output), columns=columns, source=str(done.file.absolute())[:4000], job_id=job_id, tags=("masked",)
+    )
+    edges = tuple(
+        lines.ColumnEdge(
+            output=0, output_column=name, input=0, input_column=name, masking=one.method != "keep",
+            effect="IDENTITY" if one.method == "keep" else "TRANSFORMATION",
+        )
+        for name, one in zip(names, done.treatments, strict=True)
+    )  # fmt: skip
+    now = datetime.datetime.now(datetime.UTC)
+    run = lines.Run(
+        id=job_id or ids.content_id("mask", [source.id, made.id]),
+        job="mask",
+        began=now,
+        ended=now,
+        inputs=(lines.End(version=source.id),),
+        outputs=(lines.End(version=made.id),),
+        columns=edges,
+    )
+    known.lineage.record(run)
+    return made.id
+
+
+def masked_when_there(done: mask.Masked) -> str:
+    """The same, when this machine has a catalogue; else nothing, and an empty text."""
+    where = platform.places()
+    path = where.store.removeprefix("sqlite:///")
+    if path != where.store and not Path(path).is_file():
+        return ""
+    with opened() as known:
+        return masked(known, done)
 
 
 def traced(known: catalogue.Catalogue, told: words.Told, report: document.Report, end: lines.End | None = None) -> None:

@@ -15,7 +15,22 @@ import typer
 
 import taihang
 from taihang.app import configuration
-from taihang.app.verbs import access, film, jobs, keeping, ledger, metrics, remote, rules, tables, tickets, up, users
+from taihang.app.verbs import (
+    access,
+    film,
+    jobs,
+    keeping,
+    ledger,
+    mask,
+    metrics,
+    remote,
+    rules,
+    tables,
+    text,
+    tickets,
+    up,
+    users,
+)
 from taihang.app.verbs.wording import t
 from taihang.core import errors
 
@@ -55,6 +70,8 @@ for _name, _group in (
     (None, tables),
     (None, rules),
     (None, metrics),
+    (None, text),
+    (None, mask),
     (None, up),
     ("jobs", jobs),
     ("ledger", ledger),

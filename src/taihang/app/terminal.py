@@ -19,8 +19,10 @@ from taihang.report import plain
 if TYPE_CHECKING:
     from taihang.app import assess, inspect
     from taihang.app import books as shelf
+    from taihang.app import mask as masks
     from taihang.app import profile as profiles
     from taihang.app import remote as far
+    from taihang.data.masking import risk
 
 _MOST_FAULTS = 10
 _MOST_LIMITS = 20
@@ -126,6 +128,38 @@ def assessed(done: assess.Assessed) -> None:
     _line("app:summary.report", path=done.page)
     for line in done.annotations:
         print(line)  # noqa: T201
+
+
+def masked(done: masks.Masked, version: str) -> None:
+    """What was masked how, what the second pass saw, the risks, and where the file is."""
+    _line("app:masked.rows", rows=done.rows, name=done.inputs.name)
+    for one in done.treatments:
+        found = {kind: n for (column, kind), n in sorted(done.counts.items()) if column == one.column}
+        if one.method == "keep" or (one.method == "text" and not found):
+            continue
+        counts = ", ".join(f"{kind} {n}" for kind, n in found.items()) or "–"
+        _line(
+            "app:masked.column", column=one.column, method=i18n.text(f"app:masked.method.{one.method}"), counts=counts
+        )
+    _line("app:masked.checked", values=done.checked.found, left=done.checked.leaked)
+    for when, found_risk in (("before", done.before), ("after", done.after)):
+        if found_risk is not None:
+            _risk(when, found_risk)
+    if done.exit_code:
+        _line("app:masked.low")
+    for fault in done.faults[:_MOST_FAULTS]:
+        _line("app:profile.fault", fault=fault.in_())
+    if version:
+        _line("app:masked.version", version=version)
+    _line("app:masked.file", path=done.file, summary=done.summary.name)
+
+
+def _risk(when: str, found: risk.Risk) -> None:
+    shown = i18n.text(f"app:masked.{when}")
+    highest = "–" if found.prosecutor is None else f"{found.prosecutor:.1%}"
+    expected = "–" if found.marketer is None else f"{found.marketer:.1%}"
+    _line("app:masked.risk", when=shown, k=found.k if found.k is not None else "–", alone=found.alone,
+          l=found.l if found.l is not None else "–", highest=highest, expected=expected)  # fmt: skip
 
 
 def remote(done: Iterable[far.Done]) -> None:

@@ -1,11 +1,11 @@
-"""Verbs: inspect, profile and assess as jobs. Their parameters are those of the functions, without `out`."""
+"""Verbs: inspect, profile, assess, text and mask as jobs. Their parameters are the functions', without `out`."""
 
 # ruff: noqa: PLC0415 - the service reads the parameters' models; only a job's own process needs the engines
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
@@ -58,6 +58,28 @@ class Assess(Parameters):
     fail_on: words.Level | None = None
     as_of: datetime.datetime | None = None
     formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
+
+
+class Text(Parameters):
+    """See `taihang.app.text.text`."""
+
+    source: str
+    column: str | None = None
+    rules: str | None = None
+    words_list: str | None = None
+    reference: str | None = None
+    lang: i18n.Language | None = None
+    fail_on: words.Level | None = None
+
+
+class Mask(Parameters):
+    """See `taihang.app.mask.mask`; `name` is the file's, `policy` a masking policy's values, `secret` a reference."""
+
+    source: str
+    name: str = pydantic.Field(pattern=r"^[A-Za-z0-9_-]{1,80}\.(parquet|csv|jsonl)$")
+    policy: dict[str, Any] = {}
+    secret: str | None = pydantic.Field(default=None, pattern=r"^(env:|file:).+$")
+    lang: i18n.Language | None = None
 
 
 @kinds.kind("inspect", parameters=Inspect, paths=("videos", "zones"))
@@ -151,6 +173,45 @@ def _remembered(
     into = cataloguing.Into(context.folder, context.folder.with_name("out"))
     for told in record(known, into):
         cataloguing.as_recorded(known, told, into)
+@kinds.kind("text", parameters=Text, paths=("source", "words_list", "reference"))
+def _text(given: Text, context: kinds.Context) -> kinds.Result:
+    from taihang.app import text
+
+    done = text.text(
+        given.source,
+        column=given.column,
+        rules=given.rules,
+        words_list=given.words_list,
+        reference=given.reference,
+        lang=given.lang,
+        fail_on=given.fail_on,
+        out=context.folder,
+        progress=context.progress,
+    )
+    return kinds.Result(
+        inputs=(done.report.asset.sha256,),
+        versions=_versions(done.report.produced_by),
+        summary={"exit_code": done.exit_code, "findings": len(done.report.findings)},
+    )
+
+
+@kinds.kind("mask", parameters=Mask, paths=("source",))
+def _mask(given: Mask, context: kinds.Context) -> kinds.Result:
+    from taihang.app import mask
+    from taihang.data.masking import policy
+
+    done = mask.mask(
+        given.source,
+        out=context.folder / given.name,
+        rules=policy.read(given.policy, "policy"),
+        secret=given.secret,
+        lang=given.lang,
+        progress=context.progress,
+    )
+    return kinds.Result(
+        inputs=(done.inputs.sha256,),
+        summary={"exit_code": done.exit_code, "rows": done.rows, "masked": done.checked.found, "output": given.name},
+    )
 
 
 def _versions(*groups: tuple[words.Producer, ...]) -> dict[str, str]:

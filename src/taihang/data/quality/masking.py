@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from taihang.data.profile import meanings
-from taihang.data.profile.semantic import checks, kinds
+from taihang.data.profile.semantic import checks, kinds, spans
 from taihang.data.quality import assessment, target
 from taihang.rules import kinds as ruling
 
@@ -40,6 +40,15 @@ def shown(value: Any, column: str, hidden: Iterable[str]) -> Any:
         text = str(value)
         return meanings.mask(text) if checks.mentions(text[:20_000]) else value
     return value
+
+
+def excerpt(text: str) -> str:
+    """The beginning of a text on one line, with the personal data in it masked."""
+    made, at = "", 0
+    for span in spans.spans(text):
+        made += text[at : span.start] + str(meanings.mask(text[span.start : span.end]))
+        at = span.end
+    return " ".join((made + text[at:]).split())
 
 
 def _is_personal(column: str, values: list[str]) -> bool:

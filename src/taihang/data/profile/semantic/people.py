@@ -6,13 +6,14 @@ import importlib.resources
 import re
 
 
-def _lexicon(name: str) -> frozenset[str]:
+def lexicon(name: str) -> frozenset[str]:
+    """The words of a shipped list."""
     text = (importlib.resources.files(__package__) / "lexicons" / f"{name}.txt").read_text(encoding="utf-8")
     return frozenset(word for line in text.splitlines() if not line.startswith("#") for word in line.split())
 
 
-_SURNAMES = _lexicon("surnames")
-_COMPOUND = (
+SURNAMES = lexicon("surnames")
+COMPOUND = (
     "欧阳",
     "上官",
     "司马",
@@ -29,9 +30,9 @@ _COMPOUND = (
     "端木",
 )
 _HAN_NAME = re.compile(r"[㐀-鿿]{2,4}|[㐀-鿿]{1,4}·[㐀-鿿]{1,8}")
-_THINGS = _lexicon("things")
-_PINYIN = _lexicon("pinyin")
-_GIVEN = _lexicon("given")
+THINGS = lexicon("things")
+_PINYIN = lexicon("pinyin")
+_GIVEN = lexicon("given")
 _LATIN_NAME = re.compile(
     r"(?:(?:Mr|Mrs|Ms|Dr)\.? )?[A-ZÀ-Þ][a-zà-ÿ'’-]{1,20}"
     r"(?: [A-Z]\.?| [A-ZÀ-Þ][A-Za-zà-ÿ'’-]{1,20}){1,2}(?:,? (?:Jr|Sr|II|III)\.?)?"
@@ -54,8 +55,8 @@ def chinese_name(value: str) -> bool:
         return False
     if "·" in value:
         return True
-    compound = value[:2] in _COMPOUND and len(value) > 2
-    return (compound or (value[0] in _SURNAMES and len(value) <= 3)) and value[-1] not in _THINGS
+    compound = value[:2] in COMPOUND and len(value) > 2
+    return (compound or (value[0] in SURNAMES and len(value) <= 3)) and value[-1] not in THINGS
 
 
 def latin_name(value: str) -> bool:

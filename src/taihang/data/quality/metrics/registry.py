@@ -38,6 +38,7 @@ MODULES: list[str] = [
     "taihang.data.quality.metrics.table",
     "taihang.data.quality.metrics.trajectory",
     "taihang.data.quality.metrics.video",
+    "taihang.data.quality.text.metrics",
 ]
 """Modules that register metrics when they are imported; one a line, so that branches do not meet."""
 
