@@ -173,6 +173,8 @@ def _remembered(
     into = cataloguing.Into(context.folder, context.folder.with_name("out"))
     for told in record(known, into):
         cataloguing.as_recorded(known, told, into)
+
+
 @kinds.kind("text", parameters=Text, paths=("source", "words_list", "reference"))
 def _text(given: Text, context: kinds.Context) -> kinds.Result:
     from taihang.app import text
