@@ -64,6 +64,7 @@ def test_texts_of_a_folder_in_mixed_encodings(tmp_path: Path) -> None:
     assert "c.md" in told
 
 
+@pytest.mark.long
 def test_ten_megabytes_in_one_text(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     path.write_text("井下作业人员必须佩戴自救器。\n" * 230_000, encoding="utf-8")
