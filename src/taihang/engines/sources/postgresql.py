@@ -28,7 +28,7 @@ SELECT a.attname, t.typname, a.atttypmod FROM pg_attribute a JOIN pg_type t ON t
 WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 _NAME = """
-SELECT format('%%I.%%I', n.nspname, c.relname), c.relkind IN ('r', 'm') FROM pg_class c
+SELECT format('%%I.%%I', n.nspname, c.relname), c.relkind IN ('r', 'm') AND NOT c.relhassubclass FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::regclass
 """
 _TABLES = """
@@ -51,6 +51,7 @@ class Postgresql(source.Source):
         if psycopg is None:
             raise errors.MissingExtra("postgresql", "PostgreSQL")
         super().__init__()
+        self._rows: int | None = None
         self.address = address
         plain = urllib.parse.urlsplit(address)
         host = (plain.hostname or "") + (f":{plain.port}" if plain.port else "")
@@ -69,11 +70,22 @@ class Postgresql(source.Source):
             # Rows of a plain table have one place each; those of a view or of partitions do not.
             self.full_name, self.located = str(named[0]), bool(named[1])
             found = database.execute(_COLUMNS, (self._table.as_string(database),)).fetchall()
-            count = database.execute(psycopg.sql.SQL("SELECT count(*) FROM {}").format(self._table)).fetchone()
-            self.rows = int(count[0]) if count else None
         self._declare([row[0] for row in found], [_type(row[1], row[2]) for row in found])
         self._plain_text = {row[0] for row in found if row[1] in {"text", "varchar"}}
         self._text = {row[0] for row, c in zip(found, self.columns, strict=True) if pa.types.is_string(c.type)}
+
+    @property
+    def rows(self) -> int | None:
+        """How many there are: counted when somebody asks, unless a scan has told."""
+        if self._rows is None:
+            with self._connected() as database:
+                count = database.execute(psycopg.sql.SQL("SELECT count(*) FROM {}").format(self._table)).fetchone()
+            self._rows = int(count[0]) if count else None
+        return self._rows
+
+    @rows.setter
+    def rows(self, value: int | None) -> None:
+        self._rows = value
 
     def digest(self) -> tuple[str, int]:
         """SHA-256 of the name, schema and row count: rows of a database have no hash until they are read."""

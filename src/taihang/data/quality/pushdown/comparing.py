@@ -44,6 +44,12 @@ class Comparing(abc.ABC):
     def _said(self, node: trees.Tree) -> str:
         return str(node.sql(dialect="duckdb", comments=False))[:80]
 
+    def _phrase(self, node: trees.Tree, name: str, *operands: trees.Tree) -> trees.Tree:
+        made = self.dialect.phrase(name, *operands)
+        if made is None:
+            raise trees.Refused(self._said(node))
+        return made
+
     def compare(self, kind: type[trees.Tree], one: trees.Tree, other: trees.Tree) -> trees.Tree:
         """A comparison of two of DuckDB's expressions, in the type in which DuckDB compares them."""
         if isinstance(one, exp.Null) or isinstance(other, exp.Null):
@@ -55,6 +61,8 @@ class Comparing(abc.ABC):
             return self._ordered(kind, self.tree(one), self._folded(other, base), base)
         common = self.types.common(one, other)
         self._comparable(common, one, other)
+        if kind in {exp.GT, exp.GTE} and isinstance(one, exp.Length) and isinstance(other, exp.Literal):
+            return self._longer(kind, one, other, common)
         return self._ordered(kind, self._to(one, common), self._to(other, common), common)
 
     def _comparable(self, common: str, *parts: trees.Tree) -> None:
@@ -87,6 +95,15 @@ class Comparing(abc.ABC):
         above = exp.GT(this=trees.tight(other), expression=trees.tight(one))
         found = exp.Paren(this=exp.Or(this=above, expression=trees.both(b, exp.Not(this=a))))
         return found if kind is exp.LT else exp.Not(this=found)
+
+    def _longer(self, kind: type[trees.Tree], one: trees.Tree, other: trees.Tree, common: str) -> trees.Tree:
+        """So many characters are at least as many bytes, which some engines know without looking."""
+        asked = self._ordered(kind, self._to(one, common), self._to(other, common), common)
+        value = self.tree(one.this)
+        octets = self.dialect.phrase("octets", value) if isinstance(value, exp.Column) else None
+        if octets is None:
+            return asked
+        return trees.both(self._ordered(kind, octets, self._to(other, common), common), asked)
 
     def same(self, one: trees.Tree, other: trees.Tree) -> trees.Tree:
         """NULL equals NULL, and nothing is unknown."""

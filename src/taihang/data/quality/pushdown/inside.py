@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
-import sqlglot
 from sqlglot import exp
 
 from taihang.core import errors
 from taihang.data.quality import target
-from taihang.data.quality.pushdown import seen, trees
+from taihang.data.quality.pushdown import dialects, seen, trees
 from taihang.engines.databases import postgresql as databases
 from taihang.engines.sources import postgresql
 from taihang.engines.sources import source as sourcing
@@ -33,14 +32,16 @@ def opened(targets: Mapping[str, target.Target]) -> databases.Postgresql:
     return databases.Postgresql(first.address, first.name)
 
 
-def shown(name: str, on: target.Target, database: databases.Postgresql) -> seen.Seen:
+def shown(name: str, on: target.Target) -> seen.Seen:
     """The table under its full name; columns read as the source reads them."""
     source = on.source
     assert isinstance(source, postgresql.Postgresql)
-    columns = {c.name: _column(source, c) for c in source.columns}
-    return seen.Seen(
-        name, source.full_name, columns, ("ctid",), lambda place: position(str(place[0])), source.schema, True
-    )
+    raw = {c.name: _plain(source, c) for c in source.columns}
+    odd = {c.name: made for c in source.columns if (made := _odd(c)) is not None}
+    columns = {column: _filled("CASE WHEN _b_ THEN NULL ELSE _a_ END", tree, odd[column]) if column in odd else tree
+               for column, tree in raw.items()}  # fmt: skip
+    place = ("ctid",)
+    return seen.Seen(name, source.full_name, columns, place, lambda at: position(str(at[0])), source.schema, raw, odd)
 
 
 def position(ctid: str) -> int:
@@ -79,22 +80,27 @@ class Inside(target.Target):
             yield target.Bad(at, data, source.table, places=[row[0] for row in found])
 
 
-def _column(source: postgresql.Postgresql, column: sourcing.Column) -> trees.Tree:
+def numbered(blocks: target.Rows, places: target.Rows) -> target.Rows:
+    """Positions of many."""
+    return blocks << _BITS | places
+
+
+def _plain(source: postgresql.Postgresql, column: sourcing.Column) -> trees.Tree:
     plain = exp.column(column.original, quoted=True)
-    kind = column.type
-    if pa.types.is_string(kind):
-        if source.plain_text(column):
-            return plain
+    if pa.types.is_string(column.type) and not source.plain_text(column):
         return exp.Cast(this=plain, to=exp.DataType.build("TEXT"))
-    if pa.types.is_decimal(kind):  # a NaN is no number that a decimal here can hold
-        return _filled("NULLIF(_a_, CAST('NaN' AS NUMERIC))", plain)
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):  # nor is a day before year 1 or after 9999 a date
-        return _filled("CASE WHEN _a_ >= '0001-01-01' AND _a_ < '10000-01-01' THEN _a_ END", plain)
     return plain
 
 
-def _filled(template: str, column: trees.Tree) -> trees.Tree:
-    tree = sqlglot.parse_one(template, dialect="postgres")
-    for found in list(tree.find_all(exp.Column)):
-        found.replace(column.copy())
-    return exp.Paren(this=tree)
+def _odd(column: sourcing.Column) -> trees.Tree | None:
+    """When a row holds what cannot be read: a NaN is no decimal here, nor a day before year 1 or after 9999 a date."""
+    plain = exp.column(column.original, quoted=True)
+    if pa.types.is_decimal(column.type):
+        return _filled("_a_ = CAST('NaN' AS NUMERIC)", plain)
+    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+        return _filled("_a_ < '0001-01-01' OR _a_ >= '10000-01-01'", plain)
+    return None
+
+
+def _filled(template: str, *operands: trees.Tree) -> trees.Tree:
+    return dialects.fill(template, "postgres", operands)

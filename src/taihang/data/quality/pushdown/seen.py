@@ -23,7 +23,8 @@ class Seen:
     """`origin` is what stands after FROM; `place` the expressions that together say where a row is.
 
     `position` makes the row's position of them: the one that the source itself counts for files, and
-    block and place in it for PostgreSQL. `arrays`: positions are best gathered as arrays.
+    block and place in it for PostgreSQL. `odd` says of columns whose values cannot all be read (a NaN among
+    decimals, a day before year 1) when a row holds such a one; in other rows a column is as `raw` says.
     """
 
     name: str
@@ -32,7 +33,13 @@ class Seen:
     place: tuple[str, ...]
     position: Callable[[Sequence[Any]], int]
     schema: pa.Schema
-    arrays: bool = False
+    plain: Mapping[str, trees.Tree] | None = None
+    odd: Mapping[str, trees.Tree] = dataclasses.field(default_factory=dict)
+
+    @property
+    def raw(self) -> Mapping[str, trees.Tree]:
+        """The columns of a row that holds nothing odd."""
+        return self.columns if self.plain is None else self.plain
 
 
 def files(source: sourcing.Source) -> list[tuple[Path, int]] | None:

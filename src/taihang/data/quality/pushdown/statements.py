@@ -15,6 +15,17 @@ from taihang.engines import tables
 from taihang.rules import kinds, rulebook
 
 FALSE, TRUE, UNKNOWN = "012"
+_HASHED = {
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "VARCHAR",
+    "DOUBLE",
+    "FLOAT",
+    "DATE",
+    "TIMESTAMP",
+    "TIMESTAMP WITH TIME ZONE",
+}
 
 
 class Statements:
@@ -24,17 +35,23 @@ class Statements:
         self.dialect, self.shown = dialect, shown
         self._types = {name: typing.Types(engine, one.schema) for name, one in shown.items()}
 
-    def translator(self, name: str, compiled: rulebook.Compiled | None = None) -> translate.Translator:
+    def translator(
+        self, name: str, compiled: rulebook.Compiled | None = None, *, raw: bool = False
+    ) -> translate.Translator:
         """Expressions over one table; numbers of the built-in kinds may take digits apart."""
         digits = compiled is not None and isinstance(compiled.rule.check, kinds.Semantic)
-        return translate.Translator(self.dialect, self._types[name], self.shown[name].columns, digits=digits)
+        columns = self.shown[name].raw if raw else self.shown[name].columns
+        return translate.Translator(self.dialect, self._types[name], columns, digits=digits)
 
-    def condition(self, name: str, sql: str, compiled: rulebook.Compiled) -> str:
-        """A condition of a rule. Raises errors.UserError at its place for what has no equal."""
+    def condition(self, name: str, sql: str, compiled: rulebook.Compiled, *, raw: bool = False) -> str:
+        """A condition of a rule; `raw`: of columns as they are, for rows in which none holds what cannot be read.
+
+        Raises errors.UserError at its place for what has no equal.
+        """
         tree = typing.tree(sql)
         self._types[name].learn([tree])
         try:
-            return self.translator(name, compiled).sql(tree)
+            return self.translator(name, compiled, raw=raw).sql(tree)
         except trees.Refused as error:
             raise refused(self.dialect.name, compiled, str(error)) from None
 
@@ -45,18 +62,30 @@ class Statements:
     def scan(self, name: str, tests: Sequence[str], counted: Sequence[str]) -> str:
         """One pass: for each mask of outcomes how many rows, and how many of them fulfil each of `counted`.
 
-        A mask has a letter for each test; it is NULL where all are FALSE. Positions come along as
-        arrays where the engine is good at that.
+        A mask has a letter for each test; it is NULL where all are FALSE.
         """
-        one = self.shown[name]
         sums = "".join(f", sum(c{n}) AS c{n}" for n in range(len(counted)))
-        gathered = f", array_agg(p0) FILTER (WHERE m LIKE '%{TRUE}%') AS p" if one.arrays else ""
-        return f"SELECT m, count(*) AS n{sums}{gathered} FROM ({self._masked(name, tests, counted)}) AS s GROUP BY m"
+        return f"SELECT m, count(*) AS n{sums} FROM ({self._masked(name, tests, counted)}) AS s GROUP BY m"
 
     def bad(self, name: str, tests: Sequence[str]) -> str:
         """The place and the mask of each row for which a test is TRUE."""
         places = ", ".join(f"p{n}" for n in range(len(self.shown[name].place)))
         return f"SELECT m, {places} FROM ({self._masked(name, tests, ())}) AS s WHERE m LIKE '%{TRUE}%'"
+
+    def broken(self, name: str, tests: Sequence[str], raw: Sequence[str], sqls: Sequence[str], piece: str) -> str:
+        """PostgreSQL's: masks of the rows that do not keep all rules, how many have each, and their places in bytes.
+
+        Whether a row keeps all is asked of its columns as they are (`raw`), unless one holds what cannot be read.
+        """
+        one = self.shown[name]
+        used = typing.columns([typing.tree(s) for s in sqls])
+        odd = [self.dialect.render(one.odd[c]) for c in used if c in one.odd]
+        kept = f"({' OR '.join(f'({r})' for r in raw)}) IS NOT FALSE"
+        if odd:
+            kept = f"CASE WHEN {' OR '.join(odd)} THEN TRUE ELSE {kept} END"
+        rows = f"SELECT {' || '.join(map(_letter, tests))} AS m, ctid AS p FROM {one.origin} WHERE {piece} AND {kept}"
+        places = f"string_agg(tidsend(p), ''::bytea) FILTER (WHERE m LIKE '%{TRUE}%')"
+        return f"SELECT m, count(*), {places} FROM ({rows} OFFSET 0) AS s GROUP BY m"
 
     def _masked(self, name: str, tests: Sequence[str], counted: Sequence[str]) -> str:
         one = self.shown[name]
@@ -69,7 +98,7 @@ class Statements:
                 tuple(f"p{n}" for n in range(len(places))),
             )
             tests, counted = [f"v{n}" for n in range(len(tests))], [f"w{n}" for n in range(len(counted))]
-        letters = [f"CASE WHEN {t} THEN '{TRUE}' WHEN ({t}) IS NULL THEN '{UNKNOWN}' ELSE '{FALSE}' END" for t in tests]
+        letters = map(_letter, tests)
         none = " OR ".join(f"({t})" for t in tests)
         empty = "Nullable(String)" if self.dialect.name == "clickhouse" else "VARCHAR(1)"
         made = f"CAST(NULL AS {empty})"
@@ -77,8 +106,7 @@ class Statements:
             made = f"CASE WHEN NOT ({none}) THEN NULL ELSE {' || '.join(letters)} END"
         parts = [f"{made} AS m", *(f"{p} AS p{n}" for n, p in enumerate(places))]
         parts += [f"CASE WHEN {c} THEN 1 ELSE 0 END AS c{n}" for n, c in enumerate(counted)]
-        barrier = " OFFSET 0" if self.dialect.name == "postgresql" else ""
-        return f"SELECT {', '.join(parts)} FROM {origin}{barrier}"
+        return f"SELECT {', '.join(parts)} FROM {origin}"
 
     # Set rules
 
@@ -143,6 +171,29 @@ class Statements:
         own = self._own(compiled, keys, check.columns)
         return f"SELECT {self._places(compiled)} FROM ({own}) AS t JOIN ({twice}) AS u ON {_equal(len(keys))}"
 
+    def key(self, name: str, columns: Sequence[str]) -> tuple[str, bool] | None:
+        """PostgreSQL's: 64 bits that are equal for equal values; True when they differ for different ones too."""
+        found = [self._types[name].of(_column(c)) for c in columns]
+        keys = self._keys(name, columns, ordered=True)
+        if len(keys) == 1 and found[0] in {"SMALLINT", "INTEGER", "BIGINT"}:
+            return f"CAST({keys[0]} AS BIGINT)", True
+        if any(kind not in _HASHED and not kind.startswith("DECIMAL") for kind in found):
+            return None
+        if found == ["VARCHAR"]:
+            return f"hashtextextended({keys[0]}, 0)", False
+        return f"hash_record_extended(ROW({', '.join(keys)}), 0)", False
+
+    def same(self, compiled: rulebook.Compiled, places: Sequence[str]) -> str:
+        """PostgreSQL's: which of the rows at some places have the key of another, as places in bytes."""
+        check = compiled.rule.check
+        assert isinstance(check, kinds.Unique)
+        one = self.shown[compiled.rule.table]
+        keys = self._keys(one.name, check.columns, ordered=True)
+        listed = ", ".join(f'"{p}"' for p in places)
+        inner = f"SELECT ctid AS p, {_named(keys)} FROM {one.origin} WHERE ctid = ANY('{{{listed}}}'::tid[])"
+        twice = f"SELECT p, count(*) OVER (PARTITION BY {_numbered(len(keys))}) AS n FROM ({inner} OFFSET 0) AS s"
+        return f"SELECT string_agg(tidsend(p), ''::bytea) FROM ({twice}) AS t WHERE n > 1"
+
     def _foreign_key(self, compiled: rulebook.Compiled, check: kinds.ForeignKey) -> str:
         kinds_ = self._common(compiled.rule.table, check.columns, check.other, sets.others(check))
         own = self._own(compiled, self._keys(compiled.rule.table, check.columns, kinds_), check.columns)
@@ -202,6 +253,15 @@ def refused(engine: str, compiled: rulebook.Compiled, what: str) -> errors.UserE
     return errors.UserError(
         "data.quality:pushdown.refused", where=where, rule=compiled.rule.id, engine=engine, what=what
     )
+
+
+def columns(sql: str) -> set[str]:
+    """The columns that a condition reads."""
+    return set(typing.columns([typing.tree(sql)]))
+
+
+def _letter(test: str) -> str:
+    return f"CASE WHEN {test} THEN '{TRUE}' WHEN ({test}) IS NULL THEN '{UNKNOWN}' ELSE '{FALSE}' END"
 
 
 def _column(name: str) -> exp.Column:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from taihang.data.quality.pushdown import comparing, dialects, trees
+from taihang.data.quality.pushdown import comparing, dialects, matching, trees
 from taihang.rules import pattern
 
 _PARTS = {
@@ -28,7 +28,7 @@ _TEXTS: dict[type[trees.Tree], tuple[str, tuple[str, ...]]] = {
 _NAMED = {"prefix": "starts_with", "suffix": "ends_with"}
 
 
-class Translator(comparing.Comparing):
+class Translator(matching.Matching):
     """Translates expressions over one table. `columns` says how the engine reads each column."""
 
     def sql(self, tree: trees.Tree) -> str:
@@ -215,35 +215,6 @@ class Translator(comparing.Comparing):
             return self._texts(node, _NAMED[name], node.expressions, 2)
         raise trees.Refused(self._said(node))
 
-    def _matches(self, node: trees.Tree) -> trees.Tree:
-        given = node.expression
-        if node.args.get("flag") is not None or node.args.get("options") is not None or not trees.is_text(given):
-            raise trees.Refused(self._said(node))
-        try:
-            parsed = pattern.parse(given.name)
-        except pattern.Unspeakable as error:
-            raise trees.Refused(str(error)) from None
-        return self._matched(node, pattern.whole(parsed) if isinstance(node, exp.RegexpFullMatch) else parsed)
-
-    def _matched(self, node: trees.Tree, parsed: pattern.Node) -> trees.Tree:
-        try:
-            spelled = pattern.spell(parsed, self.dialect.flavour)
-        except pattern.Unspeakable as error:
-            raise trees.Refused(str(error)) from None
-        if self._type(node.this) != "VARCHAR":
-            raise trees.Refused(self._said(node))
-        return self._phrase(node, "matches", self.tree(node.this), exp.Literal.string(spelled))
-
-    def _like(self, node: trees.Tree, escape: str | None = None) -> trees.Tree:
-        if not trees.is_text(node.expression):
-            raise trees.Refused(self._said(node))
-        return self._matched(node, pattern.like(node.expression.name, escape))
-
-    def _escaped_like(self, node: trees.Tree) -> trees.Tree:
-        if not isinstance(node.this, exp.Like) or not trees.is_text(node.expression) or len(node.expression.name) != 1:
-            raise trees.Refused(self._said(node))
-        return self._like(node.this, node.expression.name)
-
     def _sliced(self, node: trees.Tree) -> trees.Tree:
         start, length = node.args.get("start"), node.args.get("length")
         for part, least in ((start, 1), (length, 0)):
@@ -339,14 +310,6 @@ class Translator(comparing.Comparing):
         if name not in _PARTS.values():
             raise trees.Refused(self._said(node))
         return self._part(name, node.expression)
-
-    # What all of these need
-
-    def _phrase(self, node: trees.Tree, name: str, *operands: trees.Tree) -> trees.Tree:
-        made = self.dialect.phrase(name, *operands)
-        if made is None:
-            raise trees.Refused(self._said(node))
-        return made
 
 
 _SPECIAL: dict[type[trees.Tree], Callable[[Translator, trees.Tree], trees.Tree]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlglot import exp
@@ -40,6 +41,14 @@ def bare(node: Tree) -> Tree:
 def both(one: Tree, other: Tree) -> Tree:
     """One AND the other."""
     return exp.Paren(this=exp.And(this=tight(one), expression=tight(other)))
+
+
+def every(nodes: Sequence[Tree]) -> Tree:
+    """All of some."""
+    found = nodes[0]
+    for node in nodes[1:]:
+        found = exp.And(this=tight(found) if not isinstance(found, exp.And) else found, expression=tight(node))
+    return exp.Paren(this=found)
 
 
 def tight(node: Tree) -> Tree:
