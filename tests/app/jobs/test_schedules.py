@@ -128,6 +128,15 @@ def test_a_file_starts_a_job_once_it_has_settled_and_each_content_once(crew: Cre
     assert len(crew.jobs.list(crews.ANN)) == 2
 
 
+def test_the_new_file_may_be_a_named_table(crew: Crew, tmp_path: Path) -> None:
+    crew.jobs.schedules.add("in", triggers.Folder(path=str(tmp_path), pattern="*.csv", settle_s=0), "echo",
+                            {"name": f"orders={schedules.FILE}"}, crews.ANN)  # fmt: skip
+    (tmp_path / "a.csv").write_bytes(b"one")
+    eyes = folders.Folders(crew.jobs.schedules, crew.store, iter(range(0, 1000, 10)).__next__)
+    started = [job for _ in range(4) for job in eyes.look()]
+    assert [job.parameters for job in started] == [{"name": f"orders={tmp_path / 'a.csv'}"}]
+
+
 def test_a_new_version_of_an_asset_starts_what_waits_for_it(crew: Crew) -> None:
     trigger = triggers.AssetVersion(kind="table", name="employees")
     crew.jobs.schedules.add("quality", trigger, "echo", {"name": "$version"}, crews.ANN)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taihang.data.profile import profile
+from taihang.data.profile import profile, tally
 from tests.data.profile import tables
 
 _NUMBERS = st.lists(st.one_of(st.none(), st.floats(width=64), st.integers(-5, 5).map(float)), min_size=0, max_size=200)
@@ -48,7 +48,9 @@ def test_numbers_are_counted_as_by_hand(
         assert numbers.quantiles["0.5"] == pytest.approx(float(np.quantile(finite, 0.5)))
         assert sum(numbers.histogram) == len(finite)
         if len(finite) > 1:
-            assert numbers.std == pytest.approx(statistics.stdev(finite), rel=1e-6, abs=1e-9)
+            # The mean of large numbers is known to a few units in its last place.
+            blur = 8 * np.finfo(float).eps * max(map(abs, finite))
+            assert numbers.std == pytest.approx(statistics.stdev(finite), rel=1e-6, abs=1e-9 + blur)
     different = {0.0 if v == 0 else v for v in values if v is not None and not math.isnan(v)}
     assert column.distinct == profile.Distinct(count=len(different) + bool(numbers.nan))
 
@@ -66,7 +68,7 @@ def test_texts_are_counted_as_by_hand(
     assert column.distinct == profile.Distinct(count=len(counts))
     assert [one.count for one in column.top] == [n for _, n in counts.most_common(20)]
     assert all(one.exact for one in column.top)
-    assert column.placeholders == counts["无"]
+    assert column.placeholders == sum(counts[one] for one in tally.PLACEHOLDERS.to_pylist())
     if present:
         assert column.lengths is not None
         assert (column.lengths.min, column.lengths.max) == (min(map(len, present)), max(map(len, present)))
@@ -74,7 +76,7 @@ def test_texts_are_counted_as_by_hand(
 
 
 def test_what_is_too_much_to_keep_is_estimated_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("taihang.data.profile.profiling._HASH_BYTES", 4096 * 8 * 4)
+    monkeypatch.setattr("taihang.data.profile.passes._HASH_BYTES", 4096 * 8 * 4)
     chance = np.random.default_rng(1)
     rows = 60_000
     shuffled = chance.permutation(rows)

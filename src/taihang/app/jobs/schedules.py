@@ -226,7 +226,10 @@ def _checked(jobs: service.Jobs, kind: str, given: Mapping[str, Any], values: Ma
 def _filled(value: Any, values: Mapping[str, str]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_filled(one, values) for one in value]
-    return values.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    name, equals, word = value.partition("=")  # a table may be named: orders=$file
+    return f"{name}={values[word]}" if equals and word in values else values.get(value, value)
 
 
 def _read(trigger: triggers.Trigger | Mapping[str, Any]) -> triggers.Trigger:

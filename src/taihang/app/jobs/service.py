@@ -102,7 +102,9 @@ class Jobs:
             if isinstance(plain.get(field), str):
                 plain[field] = plain[field] if plain[field] in open_ else self.place(plain[field])
             elif plain.get(field) is not None:
-                plain[field] = [one if one in open_ else self.place(one) for one in plain[field]]
+                plain[field] = [
+                    one if one.partition("=")[2] in open_ or one in open_ else self.place(one) for one in plain[field]
+                ]
         return plain
 
     def put(

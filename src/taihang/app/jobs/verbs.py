@@ -57,6 +57,7 @@ class Assess(Parameters):
     lang: i18n.Language | None = None
     fail_on: words.Level | None = None
     as_of: datetime.datetime | None = None
+    incremental: bool = False
     formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
 
 
@@ -145,7 +146,7 @@ def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
         fail_on=given.fail_on,
         as_of=given.as_of,
         out=context.folder,
-        options=assess.Options(formats=given.formats, progress=context.progress),
+        options=assess.Options(formats=given.formats, incremental=given.incremental, progress=context.progress),
     )
     from taihang.app import cataloguing
 

@@ -42,8 +42,8 @@ def _submit(
 ) -> None:
     from taihang.app.jobs import kinds
 
-    jobs, who = _open(tenant)
-    parameters: dict[str, Any] = dict(_pair(one) for one in set_ or ())
+    jobs, who = opened(tenant)
+    parameters = given(set_)
     if files:
         parameters[next(iter(kinds.get(kind).paths), "files")] = files
     job = jobs.submit(kind, parameters, who, key=key)
@@ -63,14 +63,14 @@ def _list(
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
-    jobs, who = _open(tenant)
+    jobs, who = opened(tenant)
     for job in jobs.list(who, state=_state(state), kind=kind, after=after, limit=limit):
         _show(job, as_json=as_json)
 
 
 @app.command("show", help=_t("help.show"))
 def _detail(id: Id, tenant: Tenant = "default", as_json: AsJson = False, lang: Lang = None) -> None:
-    jobs, who = _open(tenant)
+    jobs, who = opened(tenant)
     found = jobs.history(id, who)
     if as_json:
         typer.echo(found.model_dump_json())
@@ -102,19 +102,19 @@ def _detail(id: Id, tenant: Tenant = "default", as_json: AsJson = False, lang: L
 
 @app.command("cancel", help=_t("help.cancel"))
 def _cancel(id: Id, tenant: Tenant = "default", as_json: AsJson = False, lang: Lang = None) -> None:
-    jobs, who = _open(tenant)
+    jobs, who = opened(tenant)
     _show(jobs.cancel(id, who), as_json=as_json)
 
 
 @app.command("retry", help=_t("help.retry"))
 def _retry(id: Id, tenant: Tenant = "default", as_json: AsJson = False, lang: Lang = None) -> None:
-    jobs, who = _open(tenant)
+    jobs, who = opened(tenant)
     _show(jobs.retry(id, who), as_json=as_json)
 
 
 @app.command("watch", help=_t("help.watch"))
 def _watch(id: Id, tenant: Tenant = "default", as_json: AsJson = False, lang: Lang = None) -> None:
-    jobs, who = _open(tenant)
+    jobs, who = opened(tenant)
     _watched(jobs, who, id, as_json=as_json)
 
 
@@ -134,7 +134,7 @@ def _worker(lang: Lang = None) -> None:
     raise typer.Exit(workers.serve(where.store, where.home, platform.JOB_MODULES))
 
 
-def _open(tenant: str) -> tuple[service.Jobs, principal.Principal]:
+def opened(tenant: str) -> tuple[service.Jobs, principal.Principal]:
     """The jobs of this machine's platform, and whoever sits before it."""
     import getpass
 
@@ -204,7 +204,18 @@ def _state(given: str | None) -> words.State | None:
     return found
 
 
-def _pair(given: str) -> tuple[str, Any]:
+def given(pairs: list[str] | None) -> dict[str, Any]:
+    """The parameters of --set. A worker runs elsewhere: a rulebook's file is named by its whole path."""
+    from pathlib import Path
+
+    found = dict(pair(one) for one in pairs or ())
+    rules = found.get("rules")
+    if isinstance(rules, str) and Path(rules).is_file():
+        found["rules"] = str(Path(rules).absolute())
+    return found
+
+
+def pair(given: str) -> tuple[str, Any]:
     """`NAME=VALUE`; a value that is JSON is read as such, else it is a text."""
     from taihang.core import errors
 

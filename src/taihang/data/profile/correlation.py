@@ -33,6 +33,20 @@ class Correlation:
             self._xx += (x * x).T @ mask
             self._xy += x.T @ x
 
+    def merge(self, other: Correlation) -> None:
+        """Add another's sums, moved to the means that these are about."""
+        if other._shift is None:
+            return
+        if self._shift is None:
+            self._shift = other._shift
+        d = (other._shift - self._shift)[:, None]
+        n, x = other._n, other._x
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._n += n
+            self._x += x + d * n
+            self._xx += other._xx + 2 * d * x + d * d * n
+            self._xy += other._xy + d.T * x + d * x.T + d * d.T * n
+
     def pearson(self) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Coefficients, NaN where a column does not vary, and over how many rows each is."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

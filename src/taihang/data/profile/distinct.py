@@ -34,6 +34,13 @@ class Distinct:
         if self._waiting >= max(_PENDING, len(self._kept) // 2):
             self._settle()
 
+    def merge(self, other: Distinct) -> None:
+        """Add what another has seen: the same as if its hashes had been added here."""
+        self.update(other.kept)
+        self._settle()
+        # Whoever has dropped hashes has kept as many as there may be: none below the last is missing.
+        self.saturated = self.saturated or other.saturated
+
     @property
     def kept(self) -> hashing.Hashes:
         """The hashes in order: all of them while not saturated."""

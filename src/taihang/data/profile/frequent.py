@@ -55,6 +55,12 @@ class Frequent:
             kept = np.sort(order[: self.most // 4])
             self._values, self._counts = self._values.take(pa.array(kept)), self._counts[kept]
 
+    def merge(self, other: Frequent) -> None:
+        """Add another's counters."""
+        if other._values is not None:
+            self.update(other._values, other._counts)
+            self.error += other.error
+
     def top(self, most: int) -> tuple[pa.Array | None, Counts]:
         """The most frequent values and their counts, ties in the order in which they were met."""
         if self._values is None:

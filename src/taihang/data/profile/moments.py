@@ -41,6 +41,17 @@ class Moments:
         self._merge(len(values), mean, squares)
         return values
 
+    def merge(self, other: Moments) -> None:
+        """Add another's values."""
+        self.nan += other.nan
+        self.infinite += other.infinite
+        if other.count:
+            self.zeros += other.zeros
+            self.negative += other.negative
+            self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._merge(other.count, other.mean, other._squares)
+
     def _merge(self, count: int, mean: float, squares: float) -> None:
         total = self.count + count
         apart = mean - self.mean

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
 import dataclasses
 import datetime
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from taihang.core import asset as assets
 from taihang.core import i18n, job
-from taihang.data.profile import (
-    correlation,
-    distinct,
-    flat,
-    meanings,
-    profile,
-    relations,
-    sampling,
-    second,
-    tally,
-)
+from taihang.data.profile import distinct, meanings, passes, profile, relations, second, tally
 from taihang.engines.sources import source as sources
+from taihang.engines.tasks import local, tasks
 
-_HASH_BYTES = 48 << 20
 _LEAST_CORRELATION = 0.3
 
 
@@ -46,9 +34,10 @@ def profile_of(
     progress: job.Progress | None = None,
     now: datetime.datetime | None = None,
     owner: str = "",
+    place: tasks.Tasks | None = None,
 ) -> profile.Profile:
     """Measure a table. Memory is bounded whatever its size; see `measure` for what is raised."""
-    return measure(source, threads=threads, progress=progress, now=now, owner=owner).profile
+    return measure(source, threads=threads, progress=progress, now=now, owner=owner, place=place).profile
 
 
 def measure(
@@ -58,144 +47,119 @@ def measure(
     progress: job.Progress | None = None,
     now: datetime.datetime | None = None,
     owner: str = "",
+    place: tasks.Tasks | None = None,
 ) -> Measured:
     """Measure a table, and keep what comparing it with others needs.
 
-    Raises errors.UserError for a source that cannot be read as a table, errors.Failure for one that
-    vanishes midway.
+    The files of a folder are measured one by one at `place`, here unless told, and merged in their order: the
+    same wherever they were measured. Raises errors.UserError for a source that cannot be read as a table,
+    errors.Failure for one that vanishes midway.
     """
-    with _lean():
-        return _Run(source, threads or min(os.cpu_count() or 1, 8), progress or job.Silent(), now, owner).measured()
-
-
-@contextlib.contextmanager
-def _lean() -> Iterator[None]:
-    """Arrow's usual allocator keeps freed memory per thread, here some 100 MB of it; the system's gives it back."""
-    usual = pa.default_memory_pool()
-    pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(usual)
-
-
-def _ahead(pool: concurrent.futures.Executor, chunks: Iterator[sources.Chunk]) -> Iterator[sources.Chunk]:
-    """Chunks, the next one being read while one is measured."""
-    waiting = pool.submit(next, chunks, None)
-    while (chunk := waiting.result()) is not None:
-        waiting = pool.submit(next, chunks, None)
-        yield chunk
+    with passes.lean():
+        return _Run(source, threads, progress or job.Silent(), now, owner, place or local.Local()).measured()
 
 
 class _Run:
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what measure was given
         self,
         source: sources.Source,
-        threads: int,
+        threads: int | None,
         progress: job.Progress,
         now: datetime.datetime | None,
         owner: str,
+        place: tasks.Tasks,
     ) -> None:
         self.source = source
-        self.threads = threads
+        self.place = place
+        self.threads = threads or place.threads
         self.progress = progress
         self.now = now or datetime.datetime.now(tz=datetime.UTC)
         self.owner = owner
-        self.flat = flat.Flat(source.columns)
-        wide = max(len(self.flat.names), 1)
-        limit = max(4096, min(1 << 22, _HASH_BYTES // 8 // wide))
-        most = max(64, min(4096, 400_000 // wide))
-        k = 4096 if wide <= 500 else 256
-        self.tallies = [tally.Tally(kind, limit, k, most) for kind in self.flat.types]
-        self.limit = limit
-        self.sample = sampling.Sample(max(200, min(20_000, 2_000_000 // wide)))
-        self.numbers = [n for n, t in zip(self.flat.names, self.tallies, strict=True) if t.kind == "number"]
-        self.compared = self.numbers[: correlation.MOST]
-        self.correlation = correlation.Correlation(len(self.compared))
-        self.rows = 0
+        self.parts = passes.parts(source)
+        # The whole starts empty, so that one part and many are added up in one way.
+        self.sums = passes.First(source.columns)
 
     def measured(self) -> Measured:
         sha256, size = self.source.digest()
-        with concurrent.futures.ThreadPoolExecutor(self.threads) as pool:
-            self._first(pool)
-            faults, lost = tuple(self.source.faults.listed), self.source.faults.rows_lost
-            sample, _ = self.sample.rows()
-            columns = [
-                meanings.described(self._counted(t, t.column(name, original)), sample)
-                for t, name, original in zip(self.tallies, self.flat.names, self.flat.originals, strict=True)
-            ]
-            keys = self._keys(columns)
-            coded = relations.codes(sample, self.flat.names) if sample is not None else {}
-            alone = [key.columns[0] for key in keys]
-            candidates = relations.Confirmed(
-                relations.dependencies(coded), relations.pairs(coded, alone) if not keys else (), self.limit
-            )
-            columns = self._second(pool, columns, candidates)
-            keys = self._keys(columns)
+        starts = self._first()
+        sums = self.sums
+        names, sample = sums.flat.names, sums.sample.rows()
+        columns = [
+            meanings.described(self._counted(t, t.column(name, original)), sample)
+            for t, name, original in zip(sums.tallies, names, sums.flat.originals, strict=True)
+        ]
+        keys = self._keys(columns)
+        coded = relations.codes(sample, names) if sample is not None else {}
+        alone = [key.columns[0] for key in keys]
+        counted = self._second(
+            passes.Asked(
+                columns=tuple(columns),
+                tops={name: t.frequent.top(tally.TOP)[0] for name, t in zip(names, sums.tallies, strict=True)},
+                decides=relations.dependencies(coded),
+                keys=relations.pairs(coded, alone) if not keys else (),
+                limit=sums.limit,
+                threads=self.threads,
+            ),
+            starts,
+        )
+        columns = [counted.seconds[column.name].value() for column in columns]
+        keys = self._keys(columns)
         made = profile.Profile(
             asset=assets.Asset(kind="table", name=self.source.name, sha256=sha256, size=size, owner=self.owner),
             source=self.source.kind,
             created=self.now,
-            rows=self.rows,
-            rows_lost=lost,
+            rows=sums.rows,
+            rows_lost=sums.faults.rows_lost,
             sampled=sample.num_rows if sample is not None else 0,
             columns=tuple(meanings.masked(column) for column in columns),
             correlations=self._correlations(sample),
-            keys=(*keys, *(() if keys else candidates.keys)),
-            dependencies=candidates.dependencies,
+            keys=(*keys, *(() if keys else counted.candidates.keys)),
+            dependencies=counted.candidates.dependencies,
             freshness=self._freshness(),
             personal=meanings.personal(columns),
-            faults=faults,
+            faults=tuple(sums.faults.listed),
             limits=self._limits(columns),
         )
-        sketches = {name: t.distinct for name, t in zip(self.flat.names, self.tallies, strict=True)}
-        return Measured(made, sketches)
+        return Measured(made, {name: t.distinct for name, t in zip(names, sums.tallies, strict=True)})
 
-    def _first(self, pool: concurrent.futures.Executor) -> None:
-        total = self.source.rows or 0
-        for chunk in _ahead(pool, self.source.chunks()):
-            batch = self.flat.batch(chunk.data)
-            waiting = [pool.submit(t.update, batch.column(i)) for i, t in enumerate(self.tallies)]
-            self.sample.update(batch, self.rows)
-            if len(self.compared) > 1:
-                columns = [tally.as_floats(batch.column(name)) for name in self.compared]
-                self.correlation.update(np.column_stack(columns))
-            for one in waiting:
-                one.result()
-            self.rows += chunk.data.num_rows
-            self.progress.update("data.profile:stage.first", self.rows, max(total, self.rows))
+    def _first(self) -> list[int]:
+        """Sum up all parts; returns the number of each part's first row."""
+        threads = self.threads or min(os.cpu_count() or 1, 8)
+        if len(self.parts) == 1:
+            with passes.lean():
+                self.sums.read(self.source, threads, self.progress)
+            return [0]
+        self.sums.faults.merge(self.source.faults)
+        starts, total = [], self.source.rows or 0
+        for made in self.place.map(passes.first, self.threads, self.parts):
+            starts.append(self.sums.span)
+            self.sums.merge(made)
+            self.progress.update("data.profile:stage.first", self.sums.rows, max(total, self.sums.rows))
+        return starts
 
-    def _second(
-        self, pool: concurrent.futures.Executor, columns: list[profile.Column], candidates: relations.Confirmed
-    ) -> list[profile.Column]:
-        seconds = {
-            column.name: second.Second(column, t.frequent.top(tally.TOP)[0])
-            for column, t in zip(columns, self.tallies, strict=True)
-        }
-        counted = {name: one for name, one in seconds.items() if one.wanted}
-        needed = set(counted) | candidates.columns
-        done = 0
-        if needed and self.rows:
-            origins = dict(zip(self.flat.names, self.flat.sources, strict=True))
-            read = {origins[name] for name in needed}
-            for chunk in _ahead(pool, self.source.chunks(sorted(read))):
-                batch = self.flat.batch(chunk.data, needed)
-                arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
-                waiting = [pool.submit(one.update, arrays[name], chunk.start) for name, one in counted.items()]
-                if candidates.columns:
-                    candidates.update(batch)
-                for one in waiting:
-                    one.result()
-                done += chunk.data.num_rows
-                self.progress.update("data.profile:stage.second", done, max(self.rows, done))
-        return [seconds[column.name].value() for column in columns]
+    def _second(self, asked: passes.Asked, starts: list[int]) -> passes.Again:
+        counted = asked.started(self.source.columns)
+        if not counted.needed or not self.sums.rows:
+            return counted
+        if len(self.parts) == 1:
+            threads = self.threads or min(os.cpu_count() or 1, 8)
+            with passes.lean():
+                counted.read(self.source, threads, self.progress)
+            return counted
+        for start, made in zip(starts, self.place.map(passes.again, asked, self.parts), strict=True):
+            counted.merge(made, start)
+            self.progress.update("data.profile:stage.second", counted.rows, max(self.sums.rows, counted.rows))
+        return counted
 
     def _keys(self, columns: list[profile.Column]) -> tuple[profile.Key, ...]:
         # As many different hashes as rows: the values differ in every row, whatever hashes may collide.
         return tuple(
             profile.Key(columns=(c.name,))
             for c in columns
-            if self.rows and not c.nulls and c.distinct is not None and c.distinct == profile.Distinct(count=self.rows)
+            if self.sums.rows
+            and not c.nulls
+            and c.distinct is not None
+            and c.distinct == profile.Distinct(count=self.sums.rows)
         )
 
     def _counted(self, t: tally.Tally, column: profile.Column) -> profile.Column:
@@ -205,13 +169,14 @@ class _Run:
         return column.model_copy(update={"distinct": profile.Distinct(count=column.rows - column.nulls)})
 
     def _correlations(self, sample: pa.Table | None) -> tuple[profile.Correlation, ...]:
-        if len(self.compared) < 2 or sample is None:
+        compared = self.sums.compared
+        if len(compared) < 2 or sample is None:
             return ()
-        pearson, counts = self.correlation.pearson()
-        floats = {name: tally.as_floats(sample.column(name).combine_chunks()) for name in self.compared}
+        pearson, counts = self.sums.correlation.pearson()
+        floats = {name: tally.as_floats(sample.column(name).combine_chunks()) for name in compared}
         found = []
-        for i, a in enumerate(self.compared):
-            for j, b in enumerate(self.compared[:i]):
+        for i, a in enumerate(compared):
+            for j, b in enumerate(compared[:i]):
                 rank = _spearman(floats[a], floats[b])
                 strongest = max(abs(float(pearson[i, j])), abs(rank) if rank is not None else 0.0)
                 if np.isfinite(pearson[i, j]) and strongest >= _LEAST_CORRELATION:
@@ -224,7 +189,7 @@ class _Run:
 
     def _freshness(self) -> tuple[profile.Freshness, ...]:
         found = []
-        for name, one in zip(self.flat.names, self.tallies, strict=True):
+        for name, one in zip(self.sums.flat.names, self.sums.tallies, strict=True):
             if one.kind == "time" and one.moments.count:
                 age = self.now.timestamp() - one.moments.high
                 found.append(profile.Freshness(column=name, newest=str(one.high), age_s=age))
@@ -232,8 +197,8 @@ class _Run:
 
     def _limits(self, columns: list[profile.Column]) -> tuple[i18n.Text, ...]:
         told = []
-        sampled = min(self.sample.limit, self.rows)
-        if sampled < self.rows:
+        sampled = min(self.sums.sample.limit, self.sums.rows)
+        if sampled < self.sums.rows:
             told.append(i18n.Message(key="data.profile:limit.sampled", values={"rows": sampled}))
         about = [c.name for c in columns if c.distinct is not None and c.distinct.error]
         if about:
@@ -243,8 +208,9 @@ class _Run:
             told.append(i18n.Message(key="data.profile:limit.distinct", values=values))
         if any(c.mentions or (c.semantic is not None and c.semantic.pii) for c in columns):
             told.append(i18n.Message(key="data.profile:limit.personal"))
-        if len(self.numbers) > len(self.compared):
-            counts = {"count": len(self.compared), "total": len(self.numbers)}
+        numbers = sum(t.kind == "number" for t in self.sums.tallies)
+        if numbers > len(self.sums.compared):
+            counts = {"count": len(self.sums.compared), "total": numbers}
             told.append(i18n.Message(key="data.profile:limit.correlation", values=counts))
         if len(columns) > relations.MOST_COLUMNS:
             counts = {"count": relations.MOST_COLUMNS, "total": len(columns)}

@@ -39,6 +39,16 @@ class Quantiles:
         self.count += len(values)
         self._push(0, values)
 
+    def merge(self, other: Quantiles) -> None:
+        """Add another's values, each with the weight that it has there."""
+        self.count += other.count
+        for level, values in enumerate(other._levels):
+            while len(self._levels) <= level:
+                self._levels.append([])
+                self._sizes.append(0)
+            if values:
+                self._push(level, np.concatenate(values))
+
     def _push(self, level: int, values: Floats) -> None:
         if level == len(self._levels):
             self._levels.append([])

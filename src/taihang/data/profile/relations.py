@@ -106,6 +106,24 @@ class Confirmed:
             if len(seen.kept) != self._rows:
                 del self._keys[pair]
 
+    def merge(self, other: Confirmed) -> None:
+        """Keep what held in other rows too, and holds in both together."""
+        self._rows += other._rows
+        for (a, b), both in list(self._both.items()):
+            held = other._both.get((a, b))
+            alone = self._left_of(a, b)
+            if held is not None:
+                both.merge(held)
+                alone.merge(other._left_of(a, b))
+            if held is None or len(both.kept) != len(alone.kept) or both.saturated:
+                del self._both[a, b]
+        for pair, seen in list(self._keys.items()):
+            found = other._keys.get(pair)
+            if found is not None:
+                seen.merge(found)
+            if found is None or len(seen.kept) != self._rows:
+                del self._keys[pair]
+
     def _left_of(self, a: str, b: str) -> distinct.Distinct:
         key = f"{a}\0{b}"
         if key not in self._left:

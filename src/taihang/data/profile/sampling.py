@@ -12,25 +12,27 @@ _MOST_BYTES = 32 << 20
 
 
 class Sample:
-    """The rows whose numbers have the smallest hashes; fewer when rows are large."""
+    """The rows whose numbers have the smallest hashes; fewer when rows are large.
 
-    def __init__(self, rows: int) -> None:
+    `salt` is a number of the part that the rows stand in, so that parts are sampled alike in any order.
+    """
+
+    def __init__(self, rows: int, salt: int = 0) -> None:
         self.limit = rows
+        self._salt = np.uint64((0x5EED + salt) % 2**64)
         self._pieces: list[pa.RecordBatch] = []
         self._marks: list[npt.NDArray[np.uint64]] = []
-        self._numbers: list[npt.NDArray[np.int64]] = []
         self._below = np.uint64(2**64 - 1)
 
     def update(self, batch: pa.RecordBatch, start: int) -> None:
         """Look at rows, the first of which has the number `start`."""
         numbers = np.arange(start, start + batch.num_rows, dtype=np.int64)
-        marks = hashing.mixed(numbers.view(np.uint64) + np.uint64(0x5EED))
+        marks = hashing.mixed(numbers.view(np.uint64) + self._salt)
         chosen = np.flatnonzero(marks <= self._below)
         if not len(chosen):
             return
         self._pieces.append(batch.take(pa.array(chosen)))
         self._marks.append(marks[chosen])
-        self._numbers.append(numbers[chosen])
         if sum(map(len, self._marks)) > 2 * self.limit or sum(p.nbytes for p in self._pieces) > 2 * _MOST_BYTES:
             self._settle()
 
@@ -38,7 +40,7 @@ class Sample:
         if not self._pieces:
             return
         table = pa.Table.from_batches(self._pieces)
-        marks, numbers = np.concatenate(self._marks), np.concatenate(self._numbers)
+        marks = np.concatenate(self._marks)
         while self.limit > 100 and table.nbytes * min(1.0, self.limit / max(len(marks), 1)) > _MOST_BYTES:
             self.limit //= 2
         order = np.argsort(marks)[: self.limit]
@@ -46,11 +48,16 @@ class Sample:
             self._below = marks[order[-1]]
         taken = table.take(pa.array(order)).combine_chunks()
         self._pieces = taken.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
-        self._marks, self._numbers = [marks[order]], [numbers[order]]
+        self._marks = [marks[order]]
 
-    def rows(self) -> tuple[pa.Table | None, npt.NDArray[np.int64]]:
-        """The sampled rows in a random order, and their numbers; None when there was no row."""
+    def merge(self, other: Sample) -> None:
+        """Add another part's rows."""
+        self.limit = min(self.limit, other.limit)
+        self._pieces += other._pieces
+        self._marks += other._marks
         self._settle()
-        if not self._pieces:
-            return None, np.empty(0, np.int64)
-        return pa.Table.from_batches(self._pieces), self._numbers[0]
+
+    def rows(self) -> pa.Table | None:
+        """The sampled rows in a random order; None when there was no row."""
+        self._settle()
+        return pa.Table.from_batches(self._pieces) if self._pieces else None

@@ -60,6 +60,18 @@ class Second:
             else:
                 self._valid, self._judged = self._valid + int(found.sum()), self._judged + len(found)
 
+    def merge(self, other: Second, start: int) -> None:
+        """Add what another has counted, of rows that come after these; its first one is row `start`."""
+        self._bins += other._bins
+        self._outside += other._outside
+        self._rows += [row + start for row in other._rows[: _MOST_ROWS - len(self._rows)]]
+        self._counts += other._counts
+        self._valid += other._valid
+        known = self._judged is not None and other._judged is not None
+        self._judged = (self._judged or 0) + (other._judged or 0) if known else None
+        if self._spill is not None and other._spill is not None:
+            self._spill.merge(other._spill)
+
     def _measure(self, values: pa.Array, start: int) -> None:
         low, width, bins = self._edges or (0.0, 1.0, 1)
         numbers = tally.as_floats(values)

@@ -50,6 +50,27 @@ class Spill:
                 total += len(distinct.unique(np.concatenate(pieces))) if pieces else 0
         return total
 
+    def merge(self, other: Spill) -> None:
+        """Add another's hashes, a part at a time."""
+        other._flush()
+        with other._file:
+            for at, size in (segment for segments in other._segments for segment in segments):
+                self.update(other._read(at, size))
+        self._full = self._full or other._full
+
+    def __getstate__(self) -> dict[str, object]:
+        """To another process it goes with its hashes."""
+        self._flush()
+        self._file.seek(0)
+        held = {name: value for name, value in self.__dict__.items() if name != "_file"}
+        return {**held, "data": self._file.read()}
+
+    def __setstate__(self, held: dict[str, object]) -> None:
+        data = held.pop("data")
+        self.__dict__.update(held)
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - it lives as long as this
+        self._file.write(data)  # type: ignore[arg-type]
+
     def _flush(self) -> None:
         if not self._pending or self._full:
             return

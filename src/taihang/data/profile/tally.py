@@ -36,6 +36,7 @@ class Tally:
         self.lengths = _Lengths()
         # Numbers that only grow differ in every row, whatever the hashes can tell.
         self.growing = True
+        self._first: float | None = None
         self._last = -math.inf
         self.low: Any = None
         self.high: Any = None
@@ -67,9 +68,28 @@ class Tally:
         if self.kind in {"text", "binary"}:
             self._describe(unique, counts)
 
+    def merge(self, other: Tally) -> None:
+        """Add another's sums, of rows that come after these."""
+        self.rows += other.rows
+        self.nulls += other.nulls
+        self.placeholders += other.placeholders
+        for mine, its in (
+            (self.distinct, other.distinct), (self.frequent, other.frequent), (self.moments, other.moments),
+            (self.quantiles, other.quantiles), (self.lengths, other.lengths),
+        ):  # fmt: skip
+            mine.merge(its)  # type: ignore[arg-type]
+        if other._first is not None:
+            self.growing = self.growing and other.growing and other._first > self._last
+            self._first = other._first if self._first is None else self._first
+            self._last = other._last
+        if other.low is not None:
+            self.low = other.low if self.low is None else min(self.low, other.low)
+            self.high = other.high if self.high is None else max(self.high, other.high)
+
     def _measure(self, values: pa.Array) -> None:
         numbers = as_floats(values)
         if self.growing:
+            self._first = float(numbers[0]) if self._first is None else self._first
             self.growing = bool(numbers[0] > self._last and (numbers[1:] > numbers[:-1]).all())
             self._last = float(numbers[-1])
         finite = self.moments.update(numbers)
@@ -159,6 +179,11 @@ class _Lengths:
         self.total += int((sizes * weights).sum())
         self.empty += int(weights[sizes == 0].sum())
         self.low, self.high = min(self.low, int(sizes.min())), max(self.high, int(sizes.max()))
+
+    def merge(self, other: _Lengths) -> None:
+        self.count, self.total = self.count + other.count, self.total + other.total
+        self.empty += other.empty
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
 
     def value(self) -> profile.Lengths | None:
         if not self.count:

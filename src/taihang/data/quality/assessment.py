@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from taihang.core import words
+from taihang.core import errors, words
 from taihang.data.quality import local, passes, planning, sets, target
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook
@@ -153,7 +153,11 @@ class _Told:
             broken = not _equal(value, other, check.tolerance)
         else:
             assert isinstance(check, kinds.Bounds)
-            broken = not _within(value, check)
+            try:
+                broken = not _within(value, check)
+            except ValueError:
+                where, rule = step.compiled.place("check"), step.compiled.rule.id
+                raise errors.UserError("data.quality:rule.bound", where=where, rule=rule, value=value) from None
         # A table without rows has no total; how many rows it has can be told of any.
         judged = judged if judged or not isinstance(check, kinds.RowCount) else 1
         sql = self.plan.totals[step.totals[0]].sql if step.totals else "count(*)"
@@ -181,9 +185,17 @@ def _within(value: Any, bounds: kinds.Bounds) -> bool:
     texts = not isinstance(value, (bool, int, float))
     shown: Any = str(value) if texts else value
     low, high = (_bound(b, texts) for b in (bounds.min, bounds.max))
+    if isinstance(value, datetime.date):  # 2001-01-01T12:00 and 2001-01-01 12:00:00 are one moment
+        shown, low, high = _moment(value), *(b if b is None else _moment(b) for b in (low, high))
     if bounds.strict:
         return (low is None or shown > low) and (high is None or shown < high)
     return (low is None or shown >= low) and (high is None or shown <= high)
+
+
+def _moment(given: Any) -> Any:
+    """A date or a time, or a text of one, as a moment in UTC. Raises ValueError for another text."""
+    found = datetime.datetime.fromisoformat(str(given))
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 
 def _bound(bound: float | str | None, texts: bool) -> Any:

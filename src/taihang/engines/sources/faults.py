@@ -55,5 +55,15 @@ class Faults:
         told = i18n.Message(key=f"engines.sources:fault.{key}", values={**given, "lost": rows or 0})
         self.listed.append(Fault(code=code, message=told, part=part, group=group, line=line, rows=rows))
 
+    def merge(self, other: Faults) -> None:
+        """Note what was met elsewhere, after these."""
+        kept = collections.Counter(fault.code for fault in self.listed)
+        for fault in other.listed:
+            if kept[fault.code] < _MOST_OF_A_KIND:
+                self.listed.append(fault)
+                kept[fault.code] += 1
+        self.counts += other.counts
+        self.rows_lost += other.rows_lost
+
     def __bool__(self) -> bool:
         return bool(self.listed)

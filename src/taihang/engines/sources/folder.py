@@ -76,6 +76,8 @@ class Folder(source.Source):
     def only(self, parts: Collection[str]) -> Folder:
         """The same table, of some of its files alone."""
         made = copy.copy(self)
+        # What was met while opening is the whole table's, which tells it once.
+        made.faults = made._opening = faults.Faults()
         made._files = [file for file in self._files if file.part in parts]
         counts = [file.rows for file in made._files]
         made.rows = None if None in counts else sum(c or 0 for c in counts)

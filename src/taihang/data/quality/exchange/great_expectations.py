@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import math
 from collections.abc import Callable
 from typing import Any
 
 from taihang.core import errors
-from taihang.data.quality.exchange import draft
+from taihang.data.quality.exchange import conditions, draft
 from taihang.data.quality.exchange.draft import Refusal, quoted
 from taihang.rules import kinds
 
@@ -19,9 +20,11 @@ _LEVELS = {"critical": "red", "warning": "yellow", "info": "info"}
 _IDLE = frozenset({
     "column", "mostly", "result_format", "include_config", "catch_exceptions", "meta", "batch_id", "notes",
     "description", "id", "rendered_content", "severity", "parse_strings_as_datetimes", "windows",
+    "row_condition", "condition_parser",  # these become the rule's filter
 })  # fmt: skip
 _FUNCTIONS: dict[str, tuple[Callable[[Body], Body], frozenset[str]]] = {}
 _LARGEST = 64 << 20
+_WIDEST = 32
 
 
 def load(data: bytes, file: str, table: str) -> draft.Imported:
@@ -71,6 +74,8 @@ def mapped(kind: str, kwargs: Body) -> Body:
     if extra:
         raise Refusal("option", name=extra[0])
     body = function(kwargs)
+    if kwargs.get("row_condition") is not None:
+        body["filter"] = conditions.sql(kwargs["row_condition"], kwargs.get("condition_parser"))
     mostly = kwargs.get("mostly")
     if mostly is not None and "tolerate" not in body:
         share = float(draft.number(mostly, "mostly"))
@@ -139,6 +144,8 @@ def bounds(kwargs: Body) -> Body:
     low, high = (_bound(kwargs.get(name), name) for name in ("min_value", "max_value"))
     if low is None and high is None:
         raise Refusal("bounds")
+    if low is not None and high is not None and isinstance(low, str) is isinstance(high, str) and low > high:
+        raise Refusal("order", low=low, high=high)
     ends = [bool(kwargs.get(f"strict_{n}")) for n, value in (("min", low), ("max", high)) if value is not None]
     ends = [bool(kwargs.get("strictly"))] * len(ends) if kwargs.get("strictly") else ends
     if len(set(ends)) > 1:
@@ -251,23 +258,78 @@ def _exists(kwargs: Body) -> Body:
     return _check("aggregate", function="count", column=_column(kwargs), min=0)
 
 
+@_kind("expect_column_values_to_match_like_pattern", "like_pattern")
+def _like(kwargs: Body) -> Body:
+    return {"where": f"NOT {_likes(kwargs, [kwargs.get('like_pattern')])[0]}"}
+
+
+@_kind("expect_column_values_to_not_match_like_pattern", "like_pattern")
+def _no_like(kwargs: Body) -> Body:
+    return {"where": _likes(kwargs, [kwargs.get("like_pattern")])[0]}
+
+
+@_kind("expect_column_values_to_match_like_pattern_list", "like_pattern_list", "match_on")
+def _like_list(kwargs: Body) -> Body:
+    joint = " AND " if kwargs.get("match_on") == "all" else " OR "
+    return {"where": f"NOT ({joint.join(_likes(kwargs, kwargs.get('like_pattern_list')))})"}
+
+
+@_kind("expect_column_values_to_not_match_like_pattern_list", "like_pattern_list")
+def _no_like_list(kwargs: Body) -> Body:
+    return {"where": " OR ".join(_likes(kwargs, kwargs.get("like_pattern_list")))}
+
+
+def _likes(kwargs: Body, given: Any) -> list[str]:
+    column = quoted(_column(kwargs))
+    patterns = [draft.text(one, "like_pattern") for one in draft.values(given, "like_pattern")]
+    if any("\\" in one for one in patterns):  # which engine reads it as an escape differs
+        raise Refusal("argument", name="like_pattern")
+    return [f"(CAST({column} AS VARCHAR) LIKE {kinds.literal(one)})" for one in patterns]
+
+
 @_kind("expect_column_pair_values_a_to_be_greater_than_b", "column_A", "column_B", "or_equal", "ignore_row_if")
 def _pair_greater(kwargs: Body) -> Body:
-    _either_missing(kwargs)
     one, other = quoted(kwargs.get("column_A")), quoted(kwargs.get("column_B"))
-    return {"where": f"{one} {'<' if kwargs.get('or_equal') else '<='} {other}"}
+    return _pair(kwargs, f"{one} {'<' if kwargs.get('or_equal') else '<='} {other}")
 
 
 @_kind("expect_column_pair_values_to_be_equal", "column_A", "column_B", "ignore_row_if")
 def _pair_equal(kwargs: Body) -> Body:
-    _either_missing(kwargs)
-    return {"where": f"{quoted(kwargs.get('column_A'))} <> {quoted(kwargs.get('column_B'))}"}
+    return _pair(kwargs, f"{quoted(kwargs.get('column_A'))} <> {quoted(kwargs.get('column_B'))}")
 
 
-def _either_missing(kwargs: Body) -> None:
-    """By default a row with one value missing breaks the pair; here a NULL leaves it open."""
-    if kwargs.get("ignore_row_if") != "either_value_is_missing":
+@_kind("expect_column_pair_values_to_be_in_set", "column_A", "column_B", "value_pairs_set", "ignore_row_if")
+def _pair_in_set(kwargs: Body) -> Body:
+    one, other = quoted(kwargs.get("column_A")), quoted(kwargs.get("column_B"))
+    given = kwargs.get("value_pairs_set")
+    if not isinstance(given, list) or not given or not all(isinstance(p, list) and len(p) == 2 for p in given):
+        raise Refusal("argument", name="value_pairs_set")
+    pairs = [draft.values(pair, "value_pairs_set") for pair in given]
+    found = " OR ".join(f"({one} = {kinds.literal(a)} AND {other} = {kinds.literal(b)})" for a, b in pairs)
+    return _pair(kwargs, f"NOT coalesce({found}, FALSE)")
+
+
+def _pair(kwargs: Body, where: str) -> Body:
+    """By default a row with one value missing breaks the pair, and one with both is left out."""
+    one, other = quoted(kwargs.get("column_A")), quoted(kwargs.get("column_B"))
+    ignored = kwargs.get("ignore_row_if") or "both_values_are_missing"
+    if ignored == "either_value_is_missing":
+        return {"where": f"CASE WHEN {one} IS NOT NULL AND {other} IS NOT NULL THEN {where} END"}
+    if ignored != "both_values_are_missing":
         raise Refusal("pair_nulls")
+    missing = f"WHEN {one} IS NULL OR {other} IS NULL THEN TRUE"
+    return {"where": f"CASE WHEN {one} IS NULL AND {other} IS NULL THEN NULL {missing} ELSE {where} END"}
+
+
+@_kind("expect_select_column_values_to_be_unique_within_record", "column_list", "ignore_row_if")
+def _within_record(kwargs: Body) -> Body:
+    columns = [quoted(c) for c in draft.values(kwargs.get("column_list"), "column_list")]
+    ignored = kwargs.get("ignore_row_if") or "all_values_are_missing"
+    if ignored not in {"all_values_are_missing", "any_value_is_missing"} or not 2 <= len(columns) <= _WIDEST:
+        raise Refusal("argument", name="ignore_row_if" if 2 <= len(columns) <= _WIDEST else "column_list")
+    same = " OR ".join(f"{a} IS NOT DISTINCT FROM {b}" for a, b in itertools.combinations(columns, 2))
+    joint = " AND " if ignored == "all_values_are_missing" else " OR "
+    return {"where": f"CASE WHEN NOT ({joint.join(f'{c} IS NULL' for c in columns)}) THEN {same} END"}
 
 
 @_kind("expect_multicolumn_sum_to_equal", "column_list", "sum_total", "ignore_row_if")
