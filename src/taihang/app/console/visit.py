@@ -80,7 +80,9 @@ class Visit:
         if isinstance(error, calls.SignedOut):
             ui.run_javascript("taihang.signIn()")
             return
-        ui.notify(error.message.in_(self.language), type="negative", position="top", timeout=0, close_button=True)
+        ui.notify(
+            error.message.in_(self.language), type="negative", position="top", timeout=0, close_button=self.t("close")
+        )
 
 
 async def enter(visit: Visit) -> bool:

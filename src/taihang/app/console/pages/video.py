@@ -129,7 +129,9 @@ class _Page:
             frame.empty("check_circle", self._looking.t("videos.nothing"), self._looking.t("videos.nothing_hint"))
             return
         with (
-            ui.element("div").classes("th-scroll").props(f'role=list aria-label="{self._looking.t("videos.timeline")}"')
+            ui.element("div")
+            .classes("th-scroll")
+            .props(f'role=group aria-label="{self._looking.t("videos.timeline")}"')
         ):
             for one in self._found:
                 item = ui.html(self._item(one), sanitize=False, tag="button").classes("th-item")
