@@ -68,10 +68,10 @@ def test_a_band_comes_from_earlier_points_alone() -> None:
 
 
 def test_false_alarms_widen_and_true_ones_do_not() -> None:
-    on = _moved(_panel(), 200, 0.6)
-    moment = on.times[200].isoformat()
+    on = _moved(_panel(), 206, 0.6)
+    moment = on.times[206].isoformat()
     plain = _watched(on).track
-    assert plain.outside[200, 0]
+    assert plain.outside[206, 0]
     false = _watched(on, told={("rows", moment): "false"})
     true = _watched(on, told={("rows", moment): "true"})
     width = [float((t.upper - t.lower)[-1, 0] / t.expected[-1, 0]) for t in (plain, false.track, true.track)]
