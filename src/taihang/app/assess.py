@@ -283,6 +283,11 @@ def _t(key: str, **values: object) -> i18n.Text:
     return i18n.Message(key=f"app:{key}", values=values).both()
 
 
+def asset_of(targets: Mapping[str, target.Target]) -> asset.Asset:
+    """Tables as the asset that a report on them names."""
+    return _asset(targets, {name: on.source.digest() for name, on in targets.items()})
+
+
 def _asset(targets: Mapping[str, target.Target], hashes: Mapping[str, tuple[str, int]]) -> asset.Asset:
     values: Sequence[tuple[str, int]] = list(hashes.values())
     names = [Path(on.source.name).name for on in targets.values()]

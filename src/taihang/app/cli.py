@@ -17,12 +17,14 @@ import taihang
 from taihang.app import configuration
 from taihang.app.verbs import (
     access,
+    certificates,
     film,
     jobs,
     keeping,
     ledger,
     mask,
     metrics,
+    monitors,
     remote,
     rules,
     schedules,
@@ -71,6 +73,7 @@ for _name, _group in (
     (None, tables),
     (None, rules),
     (None, metrics),
+    (None, monitors),
     (None, text),
     (None, mask),
     (None, up),
@@ -78,12 +81,14 @@ for _name, _group in (
     ("schedules", schedules),
     ("ledger", ledger),
     ("catalog", keeping),
+    ("certificate", certificates),
     ("tickets", tickets),
     ("remote", remote),
 ):
     app.add_typer(_group.app, name=_name)
 app.add_typer(jobs.worker)
 app.add_typer(tickets.top)
+app.add_typer(certificates.top)
 app.add_typer(users.users, name="users")
 app.add_typer(users.places, name="tenants")
 app.add_typer(access.tokens, name="tokens")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from taihang.app import assess, inspect
     from taihang.app import books as shelf
     from taihang.app import mask as masks
+    from taihang.app import monitor as watching
     from taihang.app import profile as profiles
     from taihang.app import remote as far
     from taihang.data.masking import risk
@@ -160,6 +161,30 @@ def _risk(when: str, found: risk.Risk) -> None:
     expected = "–" if found.marketer is None else f"{found.marketer:.1%}"
     _line("app:masked.risk", when=shown, k=found.k if found.k is not None else "–", alone=found.alone,
           l=found.l if found.l is not None else "–", highest=highest, expected=expected)  # fmt: skip
+
+
+def monitored(done: watching.Monitored) -> None:
+    """What is unusual, how the back-test went, and where the report is."""
+    report, found = done.report, done.found
+    _line(
+        "app:monitor.history", name=report.asset.name, points=len(found.panel.times),
+        monitors=len(found.panel.monitors), judged=len(found.judged),
+    )  # fmt: skip
+    for one in found.tests[:1]:
+        if one.quarters:
+            rates = {"alarms": f"{one.alarms / one.quarters:.2f}", "near": f"{one.near / one.quarters:.2f}"}
+            model = i18n.text(f"data.quality.monitors:model.{one.model}")
+            _line("app:monitor.back_test", model=model, budget=f"{found.options.budget:g}", **rates)
+    for told in report.findings:
+        level = i18n.text(f"core:level.{told.level.value}")
+        _line("app:assessed.finding", level=level, rule=told.rule.id, message=told.message.in_())
+    if not report.findings:
+        _line("app:monitor.quiet") if found.track.ready[-1:].any() else None
+    for reason in dict.fromkeys(one.reason.in_() for one in report.not_judged):
+        _line("app:assessed.limit", limit=reason)
+    for limit in report.limits[:_MOST_LIMITS]:
+        _line("app:assessed.limit", limit=limit.in_())
+    _line("app:summary.report", path=done.page)
 
 
 def remote(done: Iterable[far.Done]) -> None:

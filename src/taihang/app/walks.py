@@ -1,4 +1,4 @@
-"""Walks: inspect, profile and assess of catalogued versions, as jobs; results go to catalogue, blobs and ledger.
+"""Walks: inspect, profile, assess and monitor as jobs on catalogued versions; results go to catalogue and ledger.
 
 Parameters name versions, never paths of this machine: what a caller over the network may ask for is what
 is in the catalogue of its own tenant.
@@ -13,7 +13,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 import sqlalchemy as sa
@@ -68,6 +68,17 @@ class Assess(_Parameters):
     as_of: pydantic.AwareDatetime | None = None
 
 
+class Monitor(_Parameters):
+    """The history of the asset that a version belongs to; see `taihang.app.monitor.Options`."""
+
+    zone: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,60}$")] = "Asia/Shanghai"
+    calendar: Literal["china", "none"] = "china"
+    model: Literal["seasonal", "learned"] = "seasonal"
+    budget: Annotated[float, pydantic.Field(gt=0, le=1000)] = 1.0
+    last: Annotated[int, pydantic.Field(ge=1, le=5000)] = 1
+    fail_on: words.Level | None = None
+
+
 class Verify(_Parameters):
     """Run a resolved ticket's rules on a version, which decides whether it is verified."""
 
@@ -84,7 +95,8 @@ class Play(_Parameters):
 
 # What callers may submit as they like; tickets are verified by their own route.
 KINDS: dict[str, type[_Parameters]] = {
-    "inspect-asset": Inspect, "profile-asset": Profile, "assess-asset": Assess, "clip-asset": Play,
+    "inspect-asset": Inspect, "profile-asset": Profile, "assess-asset": Assess, "monitor-asset": Monitor,
+    "clip-asset": Play,
 }  # fmt: skip
 
 
@@ -182,6 +194,28 @@ def _play(given: Play, context: kinds.Context) -> kinds.Result:
     return kinds.Result(inputs=(sha256,), summary=told)
 
 
+@kinds.kind("monitor-asset", parameters=Monitor)
+def _monitor(given: Monitor, context: kinds.Context) -> kinds.Result:
+    from taihang.app import monitor, watching
+    from taihang.catalog.tickets import desk as tickets
+
+    with _Desk(context) as desk:
+        at = watching.Place(desk.catalogue, tickets.Desk(desk.store, context.principal), desk.blobs)
+        version = desk.version(given.version)
+        done = monitor.monitor(
+            watching.history(at, version.asset_id),
+            out=context.folder,
+            lang=given.lang,
+            fail_on=given.fail_on,
+            options=monitor.Options(
+                zone=given.zone, calendar=given.calendar, model=given.model, budget=given.budget, last=given.last
+            ),
+            told=lambda name: watching.feedback(at.desk, name),
+            subject=version.asset,
+        )
+        return desk.recorded(given.version, "monitor", done.exit_code)
+
+
 @kinds.kind("verify-ticket", parameters=Verify)
 def _verify(given: Verify, context: kinds.Context) -> kinds.Result:
     from taihang.app import closing
@@ -218,6 +252,20 @@ class _Desk:
 
     def __exit__(self, *_: object) -> None:
         self.store.close()
+
+    @property
+    def catalogue(self) -> catalogue.Catalogue:
+        """The tenant's catalogue."""
+        return self._catalogue
+
+    @property
+    def blobs(self) -> blobs.Blobs:
+        """Where contents are kept."""
+        return self._blobs
+
+    def version(self, version: str) -> cataloguing.Version:
+        """A version by its id or its content."""
+        return _version(self._catalogue, version)
 
     @contextlib.contextmanager
     def file(self, version: str) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import pydantic
@@ -10,6 +11,9 @@ from taihang.core import i18n, words
 from taihang.report import plain
 
 Part = Annotated[float, pydantic.Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+Number = Annotated[float, pydantic.Field(allow_inf_nan=False)]
 
 
 class Dial(words.Word):
@@ -85,8 +89,28 @@ class Heat(words.Word):
         return self
 
 
-Chart = Dials | Radar | Trend | Heat
-CHARTS = (Dials, Radar, Trend, Heat)
+class Observed(words.Word):
+    """A value at a time with the band that it was expected in; a side without a limit is None."""
+
+    at: pydantic.AwareDatetime
+    value: Number | None
+    lower: Number | None = None
+    upper: Number | None = None
+    outside: bool = False
+
+
+class Band(words.Word):
+    """Values over time, ascending, with the band that each was expected in."""
+
+    kind: Literal["band"] = "band"
+    title: i18n.Text
+    points: tuple[Observed, ...]
+    note: i18n.Text | None = None
+
+
+Chart = Dials | Radar | Trend | Heat | Band
+_LAST_POINTS = 30  # of a band, told in words beside those outside
+CHARTS = (Dials, Radar, Trend, Heat, Band)
 
 
 def table(chart: Chart, language: i18n.Language) -> tuple[list[str], list[list[str]]]:
@@ -107,6 +131,17 @@ def table(chart: Chart, language: i18n.Language) -> tuple[list[str], list[list[s
     if isinstance(chart, Trend):
         lines = [[said(line.label), plain.moment(p.at), share(p.value)] for line in chart.lines for p in line.points]
         return [t("what"), t("when"), t("share")], lines
+    if isinstance(chart, Band):
+        told = [p for n, p in enumerate(chart.points) if p.outside or n >= len(chart.points) - _LAST_POINTS]
+        numbers = [
+            [
+                plain.moment(p.at),
+                *(plain.number(math.nan if v is None else v) for v in (p.value, p.lower, p.upper)),
+                t("outside") if p.outside else "",
+            ]
+            for p in told
+        ]
+        return [t("when"), t("value"), t("lower"), t("upper"), t("note")], numbers
     head = [t("what"), *(said(c) for c in chart.columns)]
     cells = [
         [said(label), *(f"{plain.number(c.bad)} / {plain.number(c.total)}" for c in row)]

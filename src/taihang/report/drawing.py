@@ -38,6 +38,8 @@ class _Pen:
             height = self._radar(chart.dials)
         elif isinstance(chart, charts.Trend):
             height = self._trend(chart.lines[:_MOST_LINES])
+        elif isinstance(chart, charts.Band):
+            height = self._band(chart.points)
         else:
             height = self._heat(chart)
         name = ' xmlns="http://www.w3.org/2000/svg"' if self.alone else ""
@@ -178,6 +180,46 @@ class _Pen:
             )
             self.text(x + 32, y, f"{n + 1} {self.said(line.label)}")
         return max([low + 54 + 20 * ((len(lines) - 1) // across), *(y + 8 for y in taken)])
+
+    def _band(self, points: Sequence[charts.Observed]) -> float:
+        left, right, top, low = 64, self.width - 12, 14, 200
+        every = [v for p in points for v in (p.value, p.lower, p.upper) if v is not None]
+        least, most = min(every, default=0.0), max(every, default=1.0)
+        room = (most - least) * 0.06 or abs(most) * 0.06 or 1.0
+        least, most = least - room, most + room
+        stamps = [p.at.timestamp() for p in points]
+        first, last = min(stamps, default=0.0), max(stamps, default=1.0)
+
+        def x(at: float) -> float:
+            return left + (right - left) * ((at - first) / (last - first) if last > first else 0.5)
+
+        def y(value: float) -> float:
+            return low - (low - top) * (value - least) / (most - least)
+
+        for n in range(5):
+            value = least + (most - least) * n / 4
+            self.line(left, y(value), right, y(value))
+            self.text(left - 6, y(value) + 4, plain.number(float(f"{value:.3g}")), anchor="end", fill=_SOFT)
+        for _, run in itertools.groupby(
+            zip(stamps, points, strict=True), key=lambda one: one[1].lower is None and one[1].upper is None
+        ):
+            held = [(s, p) for s, p in run if p.lower is not None or p.upper is not None]
+            # A side without a limit reaches to the edge of the drawing.
+            above = [f"{x(s):.1f},{y(most if p.upper is None else p.upper):.1f}" for s, p in held]
+            below = [f"{x(s):.1f},{y(least if p.lower is None else p.lower):.1f}" for s, p in reversed(held)]
+            if held:
+                self.parts.append(f'<polygon points="{" ".join(above + below)}" fill="{_LINE}" fill-opacity="0.55"/>')
+        known = [(s, p) for s, p in zip(stamps, points, strict=True) if p.value is not None]
+        path = " ".join(f"{x(s):.1f},{y(p.value or 0.0):.1f}" for s, p in known)
+        self.parts.append(f'<polyline points="{path}" fill="none" stroke="{_FILL}" stroke-width="1.4"/>')
+        for stamp, point in known:
+            if point.outside:
+                spot = x(stamp) - 4, y(point.value or 0.0) - 4, 8.0, 8.0
+                self.rect(spot, "#b01919", "#ffffff", f"{plain.moment(point.at)} {plain.number(point.value or 0.0)}")
+        if points:
+            self.text(left, low + 18, f"{points[0].at:%Y-%m-%d %H:%M}", fill=_SOFT)
+            self.text(right, low + 18, f"{points[-1].at:%Y-%m-%d %H:%M}", anchor="end", fill=_SOFT)
+        return low + 26
 
     def _heat(self, chart: charts.Heat) -> float:
         narrow = self.width < 500

@@ -120,6 +120,7 @@ Section = Annotated[
     | charts.Dials
     | charts.Radar
     | charts.Trend
-    | charts.Heat,
+    | charts.Heat
+    | charts.Band,
     pydantic.Field(discriminator="kind"),
 ]

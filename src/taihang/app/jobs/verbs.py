@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pydantic
 
@@ -81,6 +81,22 @@ class Mask(Parameters):
     policy: dict[str, Any] = {}
     secret: str | None = pydantic.Field(default=None, pattern=r"^(env:|file:).+$")
     lang: i18n.Language | None = None
+
+
+class Monitor(Parameters):
+    """See `taihang.app.monitor.monitor`; `history` is a folder of reports or a table over time."""
+
+    history: str
+    asset: str | None = None
+    time: str | None = None
+    zone: str = "Asia/Shanghai"
+    calendar: str = "china"
+    model: Literal["seasonal", "learned"] = "seasonal"
+    budget: float = pydantic.Field(default=1.0, gt=0, le=1000)
+    last: int = pydantic.Field(default=1, ge=1, le=5000)
+    lang: i18n.Language | None = None
+    fail_on: words.Level | None = None
+    formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
 
 
 @kinds.kind("inspect", parameters=Inspect, paths=("videos", "zones"))
@@ -214,6 +230,31 @@ def _mask(given: Mask, context: kinds.Context) -> kinds.Result:
     return kinds.Result(
         inputs=(done.inputs.sha256,),
         summary={"exit_code": done.exit_code, "rows": done.rows, "masked": done.checked.found, "output": given.name},
+    )
+
+
+@kinds.kind("monitor", parameters=Monitor, paths=("history",))
+def _monitor(given: Monitor, context: kinds.Context) -> kinds.Result:
+    from taihang.app import monitor
+
+    done = monitor.monitor(
+        given.history,
+        out=context.folder,
+        lang=given.lang,
+        fail_on=given.fail_on,
+        options=monitor.Options(
+            asset=given.asset, time=given.time, zone=given.zone, calendar=given.calendar, model=given.model,
+            budget=given.budget, last=given.last, formats=given.formats,
+        ),
+    )  # fmt: skip
+    return kinds.Result(
+        inputs=(done.report.asset.sha256,),
+        versions=_versions(done.report.produced_by),
+        summary={
+            "exit_code": done.exit_code,
+            "findings": len(done.report.findings),
+            "assets": [done.report.asset.name],
+        },
     )
 
 

@@ -159,6 +159,7 @@ def _assign(
 def _resolve(
     ticket: Ticket,
     reason: Reason = "",
+    false_alarm: Annotated[bool, typer.Option("--false-alarm", help=t("help.ticket_false_alarm"))] = False,
     expect: Expect = None,
     who: As = "",
     tenant: Tenant = "default",
@@ -168,7 +169,8 @@ def _resolve(
     from taihang.app import tickets
 
     with tickets.opened(who, tenant) as at:
-        _card(at.move(ticket, "resolved", reason=reason, expected_version=expect), as_json)
+        done = at.move(ticket, "resolved", reason=reason, false_alarm=false_alarm, expected_version=expect)
+        _card(done, as_json)
 
 
 @app.command("verify", help=t("help.tickets_verify"))

@@ -9,7 +9,18 @@ import sqlalchemy as sa
 
 from taihang.catalog import text
 from taihang.catalog import words as catalogued
-from taihang.catalog.tickets import checking, intake, journal, listing, policy, quarantine, regression, tables, words
+from taihang.catalog.tickets import (
+    checking,
+    intake,
+    journal,
+    listing,
+    policy,
+    quarantine,
+    regression,
+    resolutions,
+    tables,
+    words,
+)
 from taihang.core import errors, evidence, i18n, principal, ticket
 from taihang.core import finding as verdicts
 from taihang.engines.store import opening
@@ -98,9 +109,18 @@ class Desk:
             return quarantine.of_ticket(conn, self.scope, ident)
 
     def move(
-        self, ident: str, to: ticket.State, *, reason: str = "", owner: str = "", expected_version: int | None = None
+        self,
+        ident: str,
+        to: ticket.State,
+        *,
+        reason: str = "",
+        owner: str = "",
+        false_alarm: bool = False,
+        expected_version: int | None = None,
     ) -> words.Card:
         """Take the next step: acknowledged, assigned (to `owner`), resolved (with a reason) or closed.
+
+        `false_alarm` goes with resolved: monitors learn from it. It proves nothing: the rule decides still.
 
         Raises errors.Conflict for a step that the state does not allow, and for `verified`, which only
         `verify` reaches.
@@ -117,7 +137,8 @@ class Desk:
             if to == row.state or to not in {"acknowledged", "resolved", "closed"}:
                 raise journal.refused(row, to)
             sets = {"reason": remark} if to == "resolved" else {}
-            return journal.Change(to, to=to, reason=remark, sets=sets)
+            body = {resolutions.FALSE_ALARM: True} if to == "resolved" and false_alarm else {}
+            return journal.Change(to, to=to, reason=remark, body=body, sets=sets)
 
         return self._change(ident, change, expected_version)
 

@@ -1,0 +1,1 @@
+"""Monitors: bands that are learned from history, and what lies outside of them."""

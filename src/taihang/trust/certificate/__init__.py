@@ -1,0 +1,1 @@
+"""Certificates: signed statements that a version of something met a rulebook, and their revocation."""
