@@ -24,8 +24,6 @@ SHARED = Path(os.environ.get("TAIHANG_TEST_DATA", Path(__file__).resolve().paren
 _NO_INPUT = "real input not present"
 _NO_PROGRAM = "not installed"
 _NO_MODULE = "could not import"
-# Their files share what takes long to set up: an inspected film, a platform with a browser.
-_ONE_PROCESS = {"console", "walks"}
 _PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver", "pdftoppm": "poppler-utils"}
 
 
@@ -62,14 +60,6 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAIHANG_LANG", "en")
     # A verb that ran in this process may have chosen a language for good.
     i18n._current.set(None)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests stay in one process when several run: what a file, or a folder of walks, sets up is made once."""
-    for item in items:
-        path = item.path.relative_to(Path(__file__).parent)
-        group = path.parts[0] if path.parts[0] in _ONE_PROCESS else str(path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)

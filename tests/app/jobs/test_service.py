@@ -104,6 +104,7 @@ def test_a_kind_has_the_parameters_of_its_function(name: str) -> None:
     own = {n: p.default for n, p in inspect.signature(function).parameters.items()}
     if "options" in own:
         del own["options"]
+        own["incremental"] = False
         own["formats"] = bundle.DEFAULT
     del own["out"]
     own.pop("progress", None)

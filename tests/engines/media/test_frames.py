@@ -109,7 +109,10 @@ def test_frames_start_where_a_cut_stream_can_be_decoded() -> None:
     ]
     first = got[0][1]
     assert first > 0
-    assert got == [(n, n + first) for n, _ in got]
+    # By their times: where the cut falls between a frame and those that lean on it, these are gone.
+    at = {n: round(t * videos.RATE) for n, t in zip(*(table[c].to_pylist() for c in ("number", "time_s")), strict=True)}
+    assert got == [(n, at[n] - at[got[0][0]] + first) for n, _ in got]
+    assert len(got) > 20
 
 
 def test_motion_comes_with_the_frame() -> None:
