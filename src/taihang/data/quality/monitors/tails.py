@@ -15,9 +15,10 @@ _PRIOR_COUNT, _PRIOR_EXCESS = 4.0, 0.45
 _ROUNDS, _JOINS = 6, 1.15
 _HEAVIEST = 1.8  # times a normal tail: what needs more is held by the back-test
 _PLENTY = 200  # scores from which on each side has a tail of its own
-AIM = 1.0
-"""The part of the budget that is aimed at; the back-test holds what exceeds it."""
+AIM_DAILY, AIM_INTRADAY = 1.5, 0.5
+"""So many times the budget is aimed at: tails fitted to few points come out too wide, to many hours too narrow."""
 _MOST_RATE = 0.05
+_INTRADAY_S = 6 * 3600.0
 DOUBTFUL = 1.35
 """An alarm at most so many half-widths out is counted as false in the back-test."""
 MOST_REAL = 5.0
@@ -26,7 +27,8 @@ MOST_REAL = 5.0
 
 def rate(budget: float, step_s: float) -> float:
     """The chance a point may have of a false alarm, for `budget` of them in a quarter of points `step_s` apart."""
-    return min(_MOST_RATE, AIM * budget * step_s / panel.QUARTER_S)
+    aim = AIM_INTRADAY if step_s <= _INTRADAY_S else AIM_DAILY
+    return min(_MOST_RATE, aim * budget * step_s / panel.QUARTER_S)
 
 
 def limits(scores: Values, p: float, high_only: np.ndarray) -> Values:
