@@ -83,6 +83,13 @@ def test_false_alarms_widen_and_true_ones_do_not() -> None:
     assert _watched(on, told={("rows", "2020-01-01T00:00:00+08:00"): "false"}).lost
 
 
+def test_what_was_told_of_yesterday_counts_today() -> None:
+    on = _moved(_moved(_panel(300), -2, 0.6), -1, 0.72)
+    assert _watched(on).track.outside[-1, 0]
+    told = {("rows", on.times[-2].isoformat()): "false"}
+    assert not _watched(on, told=told).track.outside[-1, 0]
+
+
 def test_a_smaller_budget_gives_wider_bands() -> None:
     on = _panel()
     widths = [float((t.upper - t.lower)[-1, 0]) for t in (_watched(on, budget=b).track for b in (0.1, 1.0, 10.0))]

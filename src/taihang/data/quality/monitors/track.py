@@ -122,6 +122,8 @@ class Tracker:
             for t in range(self.n):
                 if t and t % self.at.cycle == 0:
                     self._refit(t)
+                elif any(i == t - 1 for _, i in self.feedback.false):
+                    self._grow(t)  # what was told of yesterday counts today
                 self._step(t, ready=t >= points and began[t] - began[0] >= span)
         return self._told()
 
