@@ -7,54 +7,64 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 MOST = 60
+_FEW_DIGITS = 1e-6
+_ROUNDING = 1e-13
 
 
 class Correlation:
-    """Running sums of products, about the first batch's means so that no digits are lost."""
+    """For each pair of columns, over the rows that have both: means and sums about the means.
+
+    A batch's sums are about its own means; batches are joined after Chan, Golub & LeVeque (1983),
+    so that the order and the size of the parts change no more than the last digits.
+    """
 
     def __init__(self, columns: int) -> None:
-        self._shift: Floats | None = None
         shape = (columns, columns)
-        self._n, self._x, self._xx, self._xy = (np.zeros(shape) for _ in range(4))
+        self._n, self._mean, self._xx, self._xy = (np.zeros(shape) for _ in range(4))
 
     def update(self, values: Floats) -> None:
         """Add rows × columns; what is not finite is absent."""
-        if self._shift is None:
-            with np.errstate(invalid="ignore"):
-                counts = np.isfinite(values).sum(axis=0)
-                sums = np.where(np.isfinite(values), values, 0.0).sum(axis=0)
-            self._shift = np.where(counts > 0, sums / np.maximum(counts, 1), 0.0)
         there = np.isfinite(values)
-        x = np.where(there, values - self._shift, 0.0)
-        mask = there.astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._n += mask.T @ mask
-            self._x += x.T @ mask
-            self._xx += (x * x).T @ mask
-            self._xy += x.T @ x
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            about = np.where(there, values, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+            x = np.where(there, values - about, 0.0)
+            mask = there.astype(np.float64)
+            n = mask.T @ mask
+            sums = x.T @ mask
+            mean = sums / np.maximum(n, 1)
+            squares = (x * x).T @ mask
+            xx = squares - sums * mean
+            xy = x.T @ x - sums * mean.T
+        mean = np.where(n > 0, mean + about[:, None], 0.0)
+        # Where one column's rows without the other lie far off, the subtraction leaves too few digits.
+        poor = (n > 0) & (xx < _FEW_DIGITS * squares)
+        for i, j in np.argwhere(np.triu(poor | poor.T)):
+            both = there[:, i] & there[:, j]
+            a, b = values[both, i], values[both, j]
+            mean[i, j], mean[j, i] = a.mean(), b.mean()
+            a, b = a - mean[i, j], b - mean[j, i]
+            xx[i, j], xx[j, i] = a @ a, b @ b
+            xy[i, j] = xy[j, i] = a @ b
+        self._join(n, mean, xx, xy)
 
     def merge(self, other: Correlation) -> None:
-        """Add another's sums, moved to the means that these are about."""
-        if other._shift is None:
-            return
-        if self._shift is None:
-            self._shift = other._shift
-        d = (other._shift - self._shift)[:, None]
-        n, x = other._n, other._x
+        """Add another's sums."""
+        self._join(other._n, other._mean, other._xx, other._xy)
+
+    def _join(self, n: Floats, mean: Floats, xx: Floats, xy: Floats) -> None:
+        total = self._n + n
         with np.errstate(over="ignore", invalid="ignore"):
-            self._n += n
-            self._x += x + d * n
-            self._xx += other._xx + 2 * d * x + d * d * n
-            self._xy += other._xy + d.T * x + d * x.T + d * d.T * n
+            share = n / np.maximum(total, 1)
+            apart = mean - self._mean
+            self._xx += xx + apart**2 * self._n * share
+            self._xy += xy + apart * apart.T * self._n * share
+            self._mean += apart * share
+        self._n = total
 
     def pearson(self) -> tuple[Floats, npt.NDArray[np.int64]]:
         """Coefficients, NaN where a column does not vary, and over how many rows each is."""
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            n = self._n
-            covariance = self._xy - self._x * self._x.T / n
-            spread = self._xx - self._x**2 / n
-            scale = np.sqrt(spread * spread.T)
-            # What is left of the digits after subtraction is noise when the spread is that small.
-            flat = (spread <= 1e-12 * self._xx) | (spread.T <= 1e-12 * self._xx.T) | (n < 3)
-            found = np.where(flat, np.nan, covariance / scale)
-        return np.clip(found, -1, 1), n.astype(np.int64)
+            # A spread this small beside the mean is the rounding of the numbers themselves.
+            flat = (self._n < 3) | (self._xx <= _ROUNDING**2 * self._n * self._mean**2)
+            found = np.where(flat | flat.T, np.nan, self._xy / np.sqrt(self._xx * self._xx.T))
+        return np.clip(found, -1, 1), self._n.astype(np.int64)

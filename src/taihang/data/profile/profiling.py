@@ -185,7 +185,8 @@ class _Run:
                             a=b, b=a, pearson=float(pearson[i, j]), spearman=rank, rows=int(counts[i, j])
                         )
                     )
-        return tuple(sorted(found, key=lambda one: -abs(one.pearson)))
+        # Coefficients that differ in rounding alone are ties, and ties go by name: parts and whole list alike.
+        return tuple(sorted(found, key=lambda one: (-round(abs(one.pearson), 9), one.a, one.b)))
 
     def _freshness(self) -> tuple[profile.Freshness, ...]:
         found = []
