@@ -16,9 +16,9 @@ from taihang.catalog.tickets import words as tickets
 from taihang.core import asset, principal
 from tests.console import conftest, pages, running, wire
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
-# So long a tab is left alone. Half an hour shows nothing that a minute past the server's patience does not.
+# So long a tab is left alone; TAIHANG_TAB_AWAY_S=1860 leaves it for half an hour.
 AWAY_S = float(os.environ.get("TAIHANG_TAB_AWAY_S", "40"))
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900 + AWAY_S)]
 TYPED = "已到现场，等待备件 / waiting for parts"
 
 
@@ -29,7 +29,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Running]:
         where = platform.Places(found.home, f"sqlite:///{found.home / 'taihang.db'}", (found.home / "blobs").as_uri())
         whole = platform.open_platform(where)
         who = principal.Principal(name="x", tenant="default")
-        for number in range(4):
+        for number in range(5):
             known = asset.Asset(kind="table", name=f"t{number}.csv", sha256=f"{number + 1:064x}", size=1)
             whole.catalogue(who).register(known)
             subject = tickets.Subject(asset=known.name, version=known.sha256)
@@ -70,12 +70,23 @@ def test_a_short_cut_is_not_noticed(kept: running.Running) -> None:
     assert [one["reason"] for one in history if one["reason"] == TYPED] == [TYPED]  # once, not twice
 
 
-def test_after_a_long_cut_the_page_comes_back_as_it_was(kept: running.Running) -> None:
-    ticket = _ticket(kept, 1)
-    with wire.between(kept.base) as line, pages.browsing(line.base) as browser:
+def test_a_tab_that_was_left_alone_goes_on_with_and_without_its_line(kept: running.Running) -> None:
+    ticket, other = _ticket(kept, 1), _ticket(kept, 4)
+    with (
+        wire.between(kept.base) as line,
+        pages.browsing(line.base) as browser,
+        pages.browsing(kept.base) as held,
+    ):
         _opened(browser, ticket)
+        _opened(held, other)
         line.cut()
         time.sleep(AWAY_S)
+        # Its line held: the page is the one that was opened, and what was typed is sent.
+        held.click(held.t("tickets.comment"))
+        held.until("return document.querySelector('textarea').value === ''")
+        assert held.run("return window.before") == 1
+        assert kept.client.get(f"tickets/{other}/history")["items"][-1]["reason"] == TYPED
+        # Its line was cut: the page is loaded anew where it was, with what was typed.
         line.mend()
         browser.until("return !window.before && window.did_handshake && document.readyState === 'complete'")
         assert browser.run("return location.pathname + location.search") == f"/tickets/{ticket}?from=list"

@@ -21,7 +21,7 @@ _MOST_ROWS = 1000
 def run(looking: visit.Visit, version: dict[str, Any]) -> None:
     """A button that assesses the version again, by a rulebook or by rules that are put together here."""
     t = looking.t
-    with ui.dialog() as dialog, ui.card().classes("w-[640px] max-w-full th-dialog"):
+    with ui.dialog() as dialog, ui.card().classes("w-wide max-w-full th-dialog"):
         ui.html(f"<h2>{t('quality.run')}</h2>", sanitize=False)
         books = ui.select({}, label=t("quality.book"), clearable=True).props("outlined dense").classes("w-full")
         made = _Made(looking, version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,9 +21,12 @@ LEVELS = cells.LEVELS
 
 def document(looking: visit.Visit, title: str) -> None:
     """The page's head: title, language, style."""
+    client = ui.context.client
+    # The framework's page is one for all visitors; its own words (a lost connection, an empty choice) are this one's.
+    client.page = copy.copy(client.page)
+    client.page.language = "zh-CN" if looking.language == "zh" else "en-US"
     ui.page_title(f"{title} · {looking.t('name')}")
     ui.add_head_html('<link rel="stylesheet" href="/console/console.css"><script src="/console/console.js"></script>')
-    ui.run_javascript(f"document.documentElement.lang = {json.dumps('zh-CN' if looking.language == 'zh' else 'en')}")
     ui.colors(primary="#0f4c5c", secondary="#5f6b76", accent="#e36414", positive="#2e7d4f", negative="#b3261e")
 
 

@@ -79,6 +79,9 @@ def create(api: fastapi.FastAPI) -> ASGIApp:
         title="太行 Taihang",
         favicon=Path(__file__).parent / "static" / "favicon.svg",
         language="zh-CN",
+        # Its compiler of style classes in the browser costs each page a quarter of its time; the few classes that
+        # pages use stand in console.css.
+        tailwind=False,
         storage_secret=secrets.token_urlsafe(32),
         # So long a page's state waits for a browser whose connection was lost; after that the page is loaded anew,
         # at the same address and with what was typed (static/console.js).

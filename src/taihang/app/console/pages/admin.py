@@ -202,7 +202,7 @@ def _session(looking: visit.Visit, one: dict[str, Any]) -> None:
 
 
 def _shown_once(looking: visit.Visit, title: str, secret: str) -> None:
-    with ui.dialog().props("persistent") as dialog, ui.card().classes("w-[520px] max-w-full"):
+    with ui.dialog().props("persistent") as dialog, ui.card().classes("w-dialog max-w-full th-dialog"):
         ui.label(title)
         ui.input(value=secret).props("outlined dense readonly").classes("w-full th-mono")
         ui.label(looking.t("admin.once")).classes("th-note")
