@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from taihang.use.video.scene import film, script, truth
-from tests.console import pages, running
+from tests.console import hostile, pages, running
 from tests.console.running import PASSWORD, Running
 
 # One registration, as a later domain makes it: the page is there, framed, guarded, and in the navigation.
@@ -25,6 +25,12 @@ async def later(looking):
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running.platform(tmp_path_factory.mktemp("platform"), before=LATER) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def foreign(console: Running) -> dict[str, str]:
+    """Things of another tenant, and hostile ones of one's own: their ids."""
+    return hostile.put(console)
 
 
 @pytest.fixture(scope="session")

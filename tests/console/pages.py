@@ -15,6 +15,7 @@ from tests.report import chromium
 
 # How many times slower than usual the machine is, for whoever runs this beside other work.
 _SLOW = float(os.environ.get("TAIHANG_SLOW", "1"))
+ENTER = "\ue007"
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -88,6 +89,10 @@ class Pages(chromium.Browser):
         element = self.element(css)
         if clear:
             chromium._call(f"{self._at}/element/{element[_ELEMENT]}/clear", {})
+        chromium._call(f"{self._at}/element/{element[_ELEMENT]}/value", {"text": text})
+
+    def put(self, element: Any, text: str) -> None:
+        """Type into a field that was found."""
         chromium._call(f"{self._at}/element/{element[_ELEMENT]}/value", {"text": text})
 
     def keys(self, text: str) -> None:

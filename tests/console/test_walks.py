@@ -20,9 +20,6 @@ from tests.console.running import PASSWORD, Running
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
-ENTER = "\ue007"
-
-
 @pytest.mark.long  # a job or two each, in two languages
 def test_an_inspector_goes_from_a_video_to_the_document_in_under_ten_clicks(console: Running, clip, request) -> None:
     for language in ("zh", "en"):
@@ -48,7 +45,7 @@ def _inspector(visitor: pages.Pages, clip) -> None:
     assert "finding=" in visitor.run("return location.search")
     visitor.keys("r")
     visitor.type(".q-dialog input", "看不清 <script>document.title='x'</script>", clear=False)
-    visitor.keys(ENTER)
+    visitor.keys(pages.ENTER)
     visitor.sees(t("videos.state.rejected"))
     assert visitor.run("return document.title") != "x"
     # A zone over most of the picture, pulled from corner to corner; then again with it.
@@ -72,6 +69,7 @@ def _inspector(visitor: pages.Pages, clip) -> None:
         visitor.until("return document.querySelectorAll('svg.th-boxes polygon.th-zone').length") >= 1
     )  # the zone is still there
     _corrected(visitor)
+    visitor.sees(t("videos.boxes", count=1))
     document = visitor.until("return [...document.querySelectorAll('a')].find(a => a.innerText === 'DOCX')?.href")
     visitor.clicks += 1  # a click on that link; a browser without a window cannot show what it saves
     got = visitor.run(
@@ -103,9 +101,14 @@ def _corrected(visitor: pages.Pages) -> None:
     )
     visitor.drag((at[0] - 2, at[1] - 2), (at[0] + 14, at[1] + 10))
     visitor.type(".q-dialog input", "框偏小", clear=False)
-    visitor.keys(ENTER)
-    visitor.sees(visitor.t("videos.state.accepted"))
-    visitor.sees("框偏小 [")
+    visitor.keys(pages.ENTER)
+    visitor.sees(visitor.t("videos.boxes", count=1))
+    drawn = "const r = document.querySelector('rect.th-corrected'); return r && ['x', 'y', 'width', 'height'].map(m => Number(r.getAttribute(m)))"
+    there = visitor.until(drawn)
+    # Loaded anew, the box stands where it was put.
+    visitor.goto(visitor.run("return location.pathname + location.search"))
+    visitor.sees("框偏小")
+    assert visitor.until(drawn) == pytest.approx(there, abs=0.11)
 
 
 @pytest.mark.long

@@ -225,16 +225,33 @@ class Catalogue:
             return finding_list.counted(conn, self.scope, where)
 
     def review(
-        self, version_id: str, finding_id: str, state: words.State, *, reason: str, revision: int | None = None
+        self,
+        version_id: str,
+        finding_id: str,
+        state: words.State,
+        *,
+        reason: str,
+        revision: int | None = None,
+        boxes: Sequence[words.Corrected] = (),
     ) -> words.Found:
         """Accept or reject a finding, or open it again, with a reason; the decision goes to the ledger too.
 
-        With `revision`, only if nobody reviewed it since: errors.Conflict otherwise.
+        With `revision`, only if nobody reviewed it since: errors.Conflict otherwise. `boxes` stand from now on
+        for those of the finding's evidence.
         """
         by, now = self.principal.name, self._now()
         return self.store.run(
             lambda conn: reviewing.review(
-                conn, self.scope, version_id, finding_id, state, reason=reason, by=by, revision=revision, now=now
+                conn,
+                self.scope,
+                version_id,
+                finding_id,
+                state,
+                reason=reason,
+                by=by,
+                revision=revision,
+                now=now,
+                boxes=boxes,
             )
         )
 

@@ -125,6 +125,8 @@ findings = schema.tenanted(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("reviewer", sa.String(200), nullable=False),
     sa.Column("reviewed", schema.Utc),
+    # Boxes as a reviewer corrected them, as JSON; "" while nobody did.
+    sa.Column("boxes", sa.Text, nullable=False, server_default=""),
     sa.Column("body", sa.Text, nullable=False),
     sa.Index("ix_catalog_findings_gravest", "tenant", "rank", "recorded", "version_id", "id"),
     sa.Index("ix_catalog_findings_newest", "tenant", "recorded", "version_id", "id"),
@@ -155,6 +157,7 @@ reviews = schema.tenanted(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("reviewer", sa.String(200), nullable=False),
     sa.Column("at", schema.Utc, nullable=False),
+    sa.Column("boxes", sa.Text, nullable=False, server_default=""),
     # What opens the ledger's commitments to reviewer and reason; gone with the row.
     sa.Column("salts", sa.Text, nullable=False),
 )

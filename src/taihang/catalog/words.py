@@ -94,7 +94,7 @@ class Found:
     """A finding where it was found, and what a reviewer said of it.
 
     `body` is the finding as JSON; `finding` reads it when asked, since most lists pass it on as it is.
-    `revision` grows with each review.
+    `revision` grows with each review. `boxes` is a JSON list of `Corrected`, "" while nobody corrected one.
     """
 
     version_id: str
@@ -112,6 +112,7 @@ class Found:
     reason: str
     reviewer: str
     reviewed: datetime.datetime | None
+    boxes: str
     body: str
 
     @functools.cached_property
@@ -128,6 +129,20 @@ class Page(Generic[T]):
     next: str | None = None
 
 
+class Corrected(words.Word):
+    """A box of a finding's evidence as a reviewer drew it: in frame `number` the box at `index`, in pixels.
+
+    `x1`, `y1` are exclusive, as in `core.evidence.Box`.
+    """
+
+    number: int
+    index: int
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Review:
     """One decision of a reviewer about a finding; `number` counts from 1."""
@@ -137,6 +152,7 @@ class Review:
     reason: str
     reviewer: str
     at: datetime.datetime
+    boxes: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,14 +112,16 @@ class Client(keeping.Keeping):
         """Findings by the filters of `GET /findings`, the gravest first."""
         return map(words.Found.model_validate, self._pages("findings", **only))
 
-    def review(self, found: words.Found, state: str, reason: str) -> words.Found:
-        """Accept or reject a finding. Raises errors.Conflict when somebody was quicker."""
+    def review(
+        self, found: words.Found, state: str, reason: str, boxes: Sequence[Mapping[str, float]] = ()
+    ) -> words.Found:
+        """Accept or reject a finding, with corrected boxes. Raises errors.Conflict when somebody was quicker."""
         answer = self._line.call(
             "POST",
             f"versions/{found.version_id}/findings/{found.id}/review",
             key=self._line.fresh_key(),
             headers={"If-Match": f'"{found.revision}"'},
-            json={"state": state, "reason": reason},
+            json={"state": state, "reason": reason, "boxes": [dict(one) for one in boxes]},
         )
         return words.Found.model_validate(answer.json())
 

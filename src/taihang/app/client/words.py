@@ -79,6 +79,7 @@ class Found(Answer):
     level: str
     state: str
     revision: int
+    boxes: list[dict[str, Any]] = []
     finding: dict[str, Any]
 
 

@@ -145,7 +145,7 @@ def levels(looking: visit.Visit, counts: dict[str, int] | None) -> cells.Markup:
 
 def table(heads: Sequence[str], rows: Sequence[Callable[[], None]]) -> None:
     """A table whose cells hold controls; each row is a function that makes them. `cells.table` is for mere text."""
-    with ui.element("table").classes("th-table"):
+    with ui.element("table").classes("th-table th-controls"):
         with ui.element("thead"), ui.element("tr"):
             for head in heads:
                 with ui.element("th").props('scope="col"'):

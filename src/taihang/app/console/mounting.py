@@ -40,7 +40,7 @@ class Front:
             await self._lives(scope, receive, send)
             return
         if scope["path"].startswith("/api/") or scope["path"] == "/api":
-            await self.api(scope, receive, send)
+            await self.api(scope, receive, _shown(send) if _by_link(scope) else send)
             return
         if scope["type"] == "websocket" and not _same_origin(scope):
             await send({"type": "websocket.close", "code": 1008})
@@ -58,6 +58,30 @@ class Front:
         # Both have something to start and to end; the console's answers stand for both.
         async with self.api.router.lifespan_context(self.api):
             await self.console(scope, receive, send)
+
+
+def _by_link(scope: Scope) -> bool:
+    """Whether somebody's click opens this address as a page of its own, such as a report."""
+    headers = dict(scope["headers"])
+    return headers.get(b"sec-fetch-mode") == b"navigate" and headers.get(b"sec-fetch-dest") == b"document"
+
+
+def _shown(send: Send) -> Send:
+    """What a link leads to and is not to be had is told by a page, not by the API's JSON."""
+    refused = False
+
+    async def out(message: Message) -> None:
+        nonlocal refused
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            refused = True
+            place = f"/unavailable?status={message['status']}".encode()
+            headers = [(b"location", place), (b"content-length", b"0"), (b"cache-control", b"no-store"), *_HEADERS]
+            await send({"type": "http.response.start", "status": 303, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+        elif not refused:
+            await send(message)
+
+    return out
 
 
 def _same_origin(scope: Scope) -> bool:

@@ -7,6 +7,7 @@ import json
 from typing import Annotated, Any, Literal
 
 import fastapi
+import pydantic
 from starlette.responses import Response
 
 from taihang.app.api import caller, forms, gate, paging, sight
@@ -20,6 +21,8 @@ _PLAIN = (
     "version_id", "id", "asset_id", "rule", "rulebook", "dimension", "verdict", "level", "job_id", "state", "revision",
     "reason", "reviewer",
 )  # fmt: skip
+Whole = Annotated[int, pydantic.Field(ge=0, le=2**53)]
+Pixel = Annotated[float, pydantic.Field(ge=0, le=100_000, allow_inf_nan=False)]
 When = Annotated[forms.Moment | None, fastapi.Query()]
 
 
@@ -41,14 +44,27 @@ class Found(forms.Answer):
     reason: str
     reviewer: str
     reviewed: datetime.datetime | None = None
+    boxes: list[words.Corrected] = []
     finding: dict[str, Any]
 
 
+class Corrected(forms.Form):
+    """A box of the finding's evidence as it should be: in frame `number` the box at `index`, in pixels."""
+
+    number: Whole
+    index: Whole
+    x0: Pixel
+    y0: Pixel
+    x1: Pixel
+    y1: Pixel
+
+
 class Review(forms.Form):
-    """A decision: `accepted`, `rejected`, or `open` again; the reason is kept with it."""
+    """A decision: `accepted`, `rejected`, or `open` again; the reason is kept with it, and so are corrected boxes."""
 
     state: words.State
     reason: forms.Words
+    boxes: Annotated[list[Corrected], pydantic.Field(max_length=200)] = []
 
 
 class Said(forms.Answer):
@@ -59,6 +75,7 @@ class Said(forms.Answer):
     reason: str
     reviewer: str
     at: datetime.datetime
+    boxes: Annotated[list[words.Corrected], pydantic.BeforeValidator(lambda kept: json.loads(kept or "[]"))] = []
 
 
 @router.get("/findings", response_model=paging.Page[Found])
@@ -126,8 +143,9 @@ def review_finding(
     who.may("finding:review", id)
     try:
         found = who.platform.catalogue(who.who).review(
-            version_id, id, body.state, reason=body.reason, revision=gate.revision(match)
-        )
+            version_id, id, body.state, reason=body.reason, revision=gate.revision(match),
+            boxes=[words.Corrected(**one.model_dump()) for one in body.boxes],
+        )  # fmt: skip
     except errors.Conflict as error:
         raise (gate.refuse_unmet(error) if match else error) from None
     return _answer(found, who)
@@ -150,4 +168,5 @@ def _json(found: words.Found, masker: masking.Masker) -> str:
     plain: dict[str, Any] = {name: getattr(found, name) for name in _PLAIN}
     plain["recorded"] = found.recorded.isoformat()
     plain["reviewed"] = found.reviewed.isoformat() if found.reviewed else None
-    return f'{json.dumps(plain, ensure_ascii=False)[:-1]},"finding":{masker.finding(found.body)}}}'
+    told = f'{json.dumps(plain, ensure_ascii=False)[:-1]},"boxes":{found.boxes or "[]"}'
+    return f'{told},"finding":{masker.finding(found.body)}}}'

@@ -111,7 +111,9 @@ def _version(looking: visit.Visit, one: dict[str, Any], latest: str) -> tuple[ob
 
 async def _lineage(looking: visit.Visit, version: str) -> None:
     graphs = [await looking.api.get(f"lineage/nodes/{version}", direction=way, depth=5) for way in ("up", "down")]
-    names: dict[str, str] = {one["id"]: str(one["name"]) for graph in graphs for one in graph["nodes"]}
+    nodes = [one for graph in graphs for one in graph["nodes"]]
+    reports = {one["id"]: one["name"].partition("/")[2] for one in nodes if one["name"].startswith("report/")}
+    names: dict[str, str] = {one["id"]: _named(looking, one) for one in nodes}
     names |= {one["id"]: str(one["job"]) for graph in graphs for one in graph["runs"]}
     links = {(one["node"], one["run_id"], one["way"]) for graph in graphs for one in graph["links"]}
     if not links:
@@ -121,6 +123,7 @@ async def _lineage(looking: visit.Visit, version: str) -> None:
     kinds = {id: jobs.kind_name(looking, name) for id, name in names.items() if id in runs}
     ways = sorted((node, run) if way == "in" else (run, node) for node, run, way in links)
     targets = {id: cells.address("jobs", id) if id in runs else cells.address("assets", "of", id) for id in names}
+    targets |= {id: cells.address("api", "v1", "reports", name, "files", "report.html") for id, name in reports.items()}
     drawn = charts.lineage({**names, **kinds}, targets, runs, ways, version)
     ui.html(drawn, sanitize=False).classes("w-full th-wide").props(
         f'role=group aria-label="{looking.t("assets.lineage")}"'
@@ -128,9 +131,21 @@ async def _lineage(looking: visit.Visit, version: str) -> None:
     ui.label(looking.t("assets.lineage_note")).classes("th-note")
 
 
+def _named(looking: visit.Visit, node: dict[str, Any]) -> str:
+    """A node in the graph by its own name; the kind, which stands before it, is told by how it is drawn."""
+    if node["gone"]:
+        return looking.t("assets.gone")
+    whole = str(node["name"])
+    kind, _, rest = whole.partition("/")
+    if kind == "report":
+        return looking.t("assets.kind.report")
+    return rest if kind in _KINDS and rest else whole
+
+
 def _describe(looking: visit.Visit, found: dict[str, Any]) -> None:
     t = looking.t
-    with ui.dialog() as dialog, ui.card().classes("w-96"):
+    with ui.dialog() as dialog, ui.card().classes("w-96 th-dialog"):
+        ui.html(f"<h2>{t('assets.describe')}</h2>", sanitize=False)
         owner = (
             ui.input(t("assets.owner"), value=found["owner"]).props("outlined dense maxlength=200").classes("w-full")
         )

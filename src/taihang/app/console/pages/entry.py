@@ -53,6 +53,17 @@ _WELCOME = """
 """
 
 
+@registry.page("/unavailable", key="unavailable")
+async def unavailable(looking: visit.Visit) -> None:
+    """Where a link ends whose report or file is not to be had; `?status=` is what the API answered."""
+    told = {"403": "denied", "404": "gone", "410": "gone"}.get(looking.query.get("status", ""), "failed")
+    with frame.card():
+        frame.empty(
+            "link_off", looking.t(f"unavailable.{told}"), looking.t(f"unavailable.{told}_hint"),
+            (looking.t("start"), lambda: ui.navigate.to("/")),
+        )  # fmt: skip
+
+
 @registry.plain("/sign-in", key="entry")
 async def sign_in(looking: visit.Visit) -> None:
     """Login and password; back to where one wanted to go."""

@@ -11,6 +11,7 @@ from taihang.app.console import cells, frame, listing, moments, registry, visit
 
 _STATES = ("queued", "running", "done", "failed", "cancelled")
 _OVER = frozenset({"done", "failed", "cancelled"})
+_WITH = ("version", "zones", "rules", "budget", "lang", "table", "part", "ticket")
 _LIVE_S, _LOG = 1.5, 400
 
 
@@ -38,7 +39,7 @@ async def jobs(looking: visit.Visit) -> None:
 
 
 def _row(looking: visit.Visit, one: dict[str, Any]) -> tuple[object, ...]:
-    said = cells.text(one["reason"] or one["stage"] or "", "th-clip")
+    said = cells.text("" if one["state"] == "done" else one["reason"] or one["stage"] or "", "th-clip")
     share = cells.bar(one["done"], f"{one['done']:.0%}") if one["state"] == "running" else cells.Markup("")
     return (
         cells.link(kind_name(looking, one["kind"]), cells.address("jobs", one["id"])),
@@ -131,7 +132,7 @@ class _One:
         with frame.card(t("jobs.asked")):
             frame.pairs({t("jobs.owner"): looking.person(found["owner"]),
                          t("jobs.submitted"): moments.at(found["submitted"]),
-                         t("jobs.attempts"): found["attempts"], **found["parameters"]})  # fmt: skip
+                         t("jobs.attempts"): found["attempts"], **_asked(looking, found["parameters"])})  # fmt: skip
         with frame.card(t("jobs.used")):
             peak = history.get("peak_rss")
             frame.pairs({t("jobs.cpu"): f"{history.get('cpu_s') or 0:.1f} s",
@@ -156,6 +157,11 @@ class _One:
         self._seen = {}
         await self._looking.api.post(f"jobs/{self._id}/retry")
         await self.look()
+
+
+def _asked(looking: visit.Visit, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What was asked in words, for those that a console asks; others keep their names."""
+    return {looking.t(f"jobs.with.{name}") if name in _WITH else name: value for name, value in parameters.items()}
 
 
 def _log(lines: list[dict[str, Any]]) -> str:

@@ -97,7 +97,7 @@ async def _reports(looking: visit.Visit, items: list[dict[str, Any]]) -> None:
             (cells.link(names[one["asset_id"]], target), jobs.kind_name(looking, one["kind"]),
              frame.levels(looking, one["counts"]), cells.when(moments.at(one["recorded"])[5:16]))
         )  # fmt: skip
-    heads = ("assets.name", "jobs.column_kind", "videos.findings", "jobs.submitted")
+    heads = ("assets.name", "jobs.column_kind", "videos.findings", "findings.recorded")
     cells.table([looking.t(name) for name in heads], rows, looking.t("overview.reports"))
 
 
@@ -108,7 +108,7 @@ def _recent(looking: visit.Visit, items: list[dict[str, Any]]) -> None:
     rows = [
         (cells.link(jobs.kind_name(looking, one["kind"]), cells.address("jobs", one["id"])),
          jobs.state_cell(looking, one["state"]),
-         cells.text(one["reason"] or one["stage"] or "", "th-clip"),
+         cells.text("" if one["state"] == "done" else one["reason"] or one["stage"] or "", "th-clip"),
          cells.when(moments.span(one["started"], one["ended"])))
         for one in items
     ]  # fmt: skip

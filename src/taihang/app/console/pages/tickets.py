@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 from typing import Any
@@ -93,6 +94,7 @@ class _One:
     def _show(self, history: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
         looking, t, card = self._looking, self._looking.t, self._card
         with frame.heading(looking, _title(looking, card), card["id"]):
+            self._judged(found)
             frame.level(looking, card["level"])
             ui.html(cells.joined([_state(looking, card["state"]), _due(looking, card)]), sanitize=False)
         _steps_of(looking, card["state"])
@@ -111,6 +113,14 @@ class _One:
                         self._event(event)
             with frame.card(t("tickets.next")):
                 self._steps()
+
+    def _judged(self, found: list[dict[str, Any]]) -> None:
+        """A way to what the findings are about, while it is there."""
+        seen = {str(mark.get("asset")) for one in found for mark in one.get("evidence") or []}
+        held = next((one for one in self._versions if one["asset"]["sha256"] in seen), None)
+        where = {"video": "videos", "table": "quality"}.get(str(self._card["kind"]))
+        if held and where:
+            ui.link(self._looking.t("jobs.open"), cells.address(where, held["id"])).classes("th-more")
 
     def _event(self, event: dict[str, Any]) -> None:
         t = self._looking.t
@@ -201,11 +211,14 @@ class _One:
         """What a fix may be verified on: versions of the ticket's asset, and rulebooks."""
         api, name = self._looking.api, str(self._card["asset"])
         self._versions, self._books = [], []
+        if not self._looking.may("asset:read"):
+            return
+        with contextlib.suppress(errors.TaihangError):  # without it there is nothing to open; the ticket stands
+            for one in (await api.get("assets", kind=self._card["kind"], q=name[:200], limit=20))["items"]:
+                if one["name"] == name:
+                    self._versions = (await api.get(f"assets/{one['id']}/versions", limit=20))["items"]
         if self._card["state"] != "resolved" or not self._looking.may("ticket:verify"):
             return
-        for one in (await api.get("assets", kind=self._card["kind"], q=name[:200], limit=20))["items"]:
-            if one["name"] == name:
-                self._versions = (await api.get(f"assets/{one['id']}/versions", limit=20))["items"]
         self._books = (await api.get("rulebooks/own", limit=200))["items"]
 
 

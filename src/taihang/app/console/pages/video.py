@@ -15,6 +15,7 @@ from taihang.app.console.pages import jobs
 from taihang.core import errors
 
 _MOST = 2000
+_SIDES = ("x0", "y0", "x1", "y1")
 _BOOKS_PAGE, _BOOK = "rulebooks", "mine-inspection"
 
 
@@ -176,6 +177,8 @@ class _Page:
                     reason=one["reason"] or "—",
                 )
             ).classes("th-note")
+            if one["boxes"]:
+                ui.label(t("videos.boxes", count=len(one["boxes"]))).classes("th-note")
             if not self._looking.may("finding:review"):
                 return
             self._reason = (
@@ -213,7 +216,7 @@ class _Page:
         if given is not None:
             await self._decide(state, given)
 
-    async def _decide(self, state: str, reason: str | None = None) -> None:
+    async def _decide(self, state: str, reason: str | None = None, boxes: list[dict[str, Any]] | None = None) -> None:
         one = self._chosen
         if one is None:
             return
@@ -223,17 +226,20 @@ class _Page:
         path = f"versions/{one['version_id']}/findings/{one['id']}"
         try:
             made = await self._looking.api.post(
-                f"{path}/review", {"state": state, "reason": said}, revision=one["revision"]
+                f"{path}/review", {"state": state, "reason": said, "boxes": boxes or []}, revision=one["revision"]
             )
         except errors.Conflict as error:
             # Somebody was quicker: show what stands there now, and keep what was typed.
             self._looking.complain(error)
             one.update(await self._looking.api.get(path))
             self._rows[one["id"]].set_content(self._item(one))
+            self._call(self._stage_root, "revert()")
             self._show_panel()
             self._reason.value = said
             return
-        one.update({name: made[name] for name in ("state", "revision", "reason", "reviewer")})
+        one.update({name: made[name] for name in ("state", "revision", "reason", "reviewer", "boxes")})
+        if boxes:
+            self._call(self._stage_root, f"corrected({json.dumps(one['id'])}, {json.dumps(made['boxes'])})")
         self._call(self._stage_root, f"decided({json.dumps(one['id'])}, {json.dumps(state)})")
         ui.run_javascript(f"taihang.forget('reason-{one['id']}')")
         self._rows[one["id"]].set_content(self._item(one))
@@ -245,11 +251,13 @@ class _Page:
         one, box = self._chosen, event.args
         if one is None or box.get("finding") != one["id"]:
             return
-        corners = [round(float(box[side]), 1) for side in ("x0", "y0", "x1", "y1")]
+        corners = [round(float(box[side]), 1) for side in _SIDES]
         given = await frame.asked(self._looking, "videos.corrected", "videos.reason")
-        if given is not None and given.strip():
-            note = self._looking.t("videos.box_note", frame=int(box["frame"]), corners=corners)
-            await self._decide("accepted", f"{given.strip()} [{note}]")
+        if given is None or not given.strip():
+            self._call(self._stage_root, "revert()")
+            return
+        made = {"number": int(box["frame"]), "index": int(box["index"]), **dict(zip(_SIDES, corners, strict=True))}
+        await self._decide("accepted", given, [made])
 
     async def _on_zone(self, event: events.GenericEventArguments) -> None:
         zone = event.args["zone"]
@@ -365,10 +373,12 @@ def _span(one: dict[str, Any]) -> tuple[float, float]:
 def _plain(looking: visit.Visit, one: dict[str, Any]) -> dict[str, Any]:
     start, end = _span(one)
     frames = [e for e in one["finding"]["evidence"] if e["kind"] == "frame"]
+    right = {(box["number"], box["index"]): {**box, "corrected": True} for box in one["boxes"]}
     return {
         "id": one["id"], "rule": one["rule"], "title": looking.both(one["finding"]["rule"]["title"]), "level": one["level"],
         "state": one["state"], "start": start, "end": end,
         "width": frames[0]["width"] if frames else None, "height": frames[0]["height"] if frames else None,
-        "frames": [{"time": f["time_s"], "number": f["number"], "boxes": f["boxes"],
+        "frames": [{"time": f["time_s"], "number": f["number"],
+                    "boxes": [{**box, **right.get((f["number"], index), {})} for index, box in enumerate(f["boxes"])],
                     "outlines": [o["points"] for o in f["outlines"]]} for f in frames],
     }  # fmt: skip

@@ -9,7 +9,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   const clock = (s) => `${Math.floor(s / 3600)}:${String(Math.floor(s / 60) % 60).padStart(2, '0')}:${(s % 60).toFixed(1).padStart(4, '0')}`;
   // A video that the browser cannot play comes in parts of its own: `part` is the one that is loaded, from `base` seconds.
   const state = {at: -1, drawing: null, points: [], zones: zones || [], box: null, edited: null,
-    part: null, base: 0, length: 0, whole: 0, wanted: null, dragged: null};
+    part: null, base: 0, length: 0, whole: 0, wanted: null, dragged: null, nudged: false, square: null};
   const now = () => state.base + video.currentTime;
   const span = () => Math.max(state.whole || video.duration || 0, ...findings.map((f) => f.end), 1);
   const goTo = (seconds) => {
@@ -66,7 +66,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
         for (const outline of frame.outlines) make('polygon', {points: outline.map((p) => p.join(',')).join(' '), class: 'th-outline'}, layer);
         frame.boxes.forEach((box, number) => {
           const shown = state.edited && state.edited.finding === f.id && state.edited.frame === frame.number && state.edited.index === number ? state.edited : box;
-          const drawn = make('rect', {x: shown.x0, y: shown.y0, width: shown.x1 - shown.x0, height: shown.y1 - shown.y0, class: `th-box th-stroke-${f.level}`}, layer);
+          const drawn = make('rect', {x: shown.x0, y: shown.y0, width: shown.x1 - shown.x0, height: shown.y1 - shown.y0, class: `th-box th-stroke-${f.level}` + (shown.corrected || shown === state.edited ? ' th-corrected' : '')}, layer);
           if (found === f) drawn.addEventListener('pointerdown', (event) => grab(event, f, frame, box, number));
           make('text', {x: shown.x0 + 3, y: Math.max(14, shown.y0 - 5), class: 'th-tag'}, layer).textContent = shown.label || '';
         });
@@ -79,6 +79,18 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
     return [(event.clientX - box.left - (box.width - view.width * scale) / 2) / scale,
             (event.clientY - box.top - (box.height - view.height * scale) / 2) / scale].map((v) => Math.round(v * 10) / 10);
   };
+  // A box stays inside the picture, whoever pulls it.
+  const within = (box) => {
+    const w = layer.viewBox.baseVal.width, h = layer.viewBox.baseVal.height, held = (v, most) => Math.round(Math.max(0, Math.min(v, most)) * 10) / 10;
+    return {...box, x0: held(box.x0, w), x1: held(box.x1, w), y0: held(box.y0, h), y1: held(box.y1, h)};
+  };
+  // Arrow keys move a box, with Shift they move its second corner.
+  const pushed = (box, event) => {
+    const step = layer.viewBox.baseVal.width / 160, [dx, dy] = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step]}[event.key];
+    const made = within(event.shiftKey ? {...box, x1: box.x1 + dx, y1: box.y1 + dy}
+      : {...box, x0: box.x0 + dx, x1: box.x1 + dx, y0: box.y0 + dy, y1: box.y1 + dy});
+    return made.x1 - made.x0 < 4 || made.y1 - made.y0 < 4 ? box : made;
+  };
   const grab = (event, f, frame, box, index) => {
     event.preventDefault(); video.pause();
     const [x, y] = inside(event), near = Math.max(8, (box.x1 - box.x0) / 5);
@@ -89,7 +101,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
       for (const side of ['x0', 'x1']) if (all || sides[side]) made[side] = start[side] + nx - x;
       for (const side of ['y0', 'y1']) if (all || sides[side]) made[side] = start[side] + ny - y;
       if (made.x1 - made.x0 < 4 || made.y1 - made.y0 < 4) return;
-      state.edited = {...made, finding: f.id, frame: frame.number, index}; drawBoxes();
+      state.edited = {...within(made), finding: f.id, frame: frame.number, index}; drawBoxes();
     };
     const up = () => {
       window.removeEventListener('pointermove', move); window.removeEventListener('pointerup', up);
@@ -99,7 +111,7 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   };
   const choose = (index, seek = true) => {
     if (!findings.length) return;
-    state.at = (index + findings.length) % findings.length; state.edited = null;
+    state.at = (index + findings.length) % findings.length; state.edited = null; state.nudged = false;
     const f = findings[state.at];
     if (seek) { video.pause(); goTo(f.frames.length ? f.frames[0].time : f.start); }
     drawLine(); emit('chosen', {id: f.id});
@@ -130,8 +142,18 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   const key = (event) => {
     if (!document.body.contains(root)) { document.removeEventListener('keydown', key); return; }
     if (event.target.closest('input, textarea, select, [contenteditable], .q-dialog') || event.ctrlKey || event.metaKey || event.altKey) return;
-    const steps = {ArrowRight: 1 / fps, ArrowLeft: -1 / fps};
-    if (event.key in steps && event.target.tagName !== 'VIDEO') { video.pause(); goTo(now() + steps[event.key] * (event.shiftKey ? 25 : 1)); }
+    const steps = {ArrowRight: 1 / fps, ArrowLeft: -1 / fps}, arrow = event.key.startsWith('Arrow');
+    if (arrow && state.drawing && (!state.points.length || state.square)) {
+      const w = layer.viewBox.baseVal.width, h = layer.viewBox.baseVal.height;
+      const box = state.square = state.square ? pushed(state.square, event) : {x0: w / 4, y0: h / 4, x1: 3 * w / 4, y1: 3 * h / 4};
+      state.points = [[box.x0, box.y0], [box.x1, box.y0], [box.x1, box.y1], [box.x0, box.y1]]; drawBoxes();
+    } else if (arrow && state.nudged) { state.edited = {...state.edited, ...pushed(state.edited, event)}; drawBoxes(); }
+    else if (event.key === 'Enter' && state.nudged) { state.nudged = false; emit('corrected', state.edited); }
+    else if (event.key === 'Escape' && state.nudged) api.revert();
+    else if (event.key === 'b' && !state.drawing) {
+      const f = findings[state.at], frame = f && f.frames.find((one) => one.boxes.length && Math.abs(one.time - now()) <= 0.6);
+      if (frame) { video.pause(); state.nudged = true; state.edited = {...frame.boxes[0], finding: f.id, frame: frame.number, index: 0}; drawBoxes(); }
+    } else if (event.key in steps && event.target.tagName !== 'VIDEO') { video.pause(); goTo(now() + steps[event.key] * (event.shiftKey ? 25 : 1)); }
     else if (event.key === ' ' && event.target.tagName !== 'BUTTON') (video.paused ? video.play() : video.pause());
     else if (event.key === 'j' || event.key === 'n') choose(state.at + 1);
     else if (event.key === 'k' || event.key === 'p') choose(state.at <= 0 ? findings.length - 1 : state.at - 1);
@@ -157,7 +179,13 @@ window.taihangVideo = (root, {findings, fps, words, zones, emit}) => {
   const api = {
     choose: (id) => choose(findings.findIndex((f) => f.id === id)),
     decided: (id, how) => { const f = findings.find((one) => one.id === id); if (f) { f.state = how; drawLine(); } },
-    draw: (kind, name) => { video.pause(); state.drawing = {kind, name}; state.points = []; drawBoxes(); },
+    corrected: (id, boxes) => {
+      const f = findings.find((one) => one.id === id); state.edited = null;
+      for (const box of boxes) { const frame = f && f.frames.find((one) => one.number === box.number); if (frame && frame.boxes[box.index]) Object.assign(frame.boxes[box.index], box, {corrected: true}); }
+      drawBoxes();
+    },
+    revert: () => { state.edited = null; state.nudged = false; drawBoxes(); },
+    draw: (kind, name) => { video.pause(); state.drawing = {kind, name}; state.points = []; state.square = null; drawBoxes(); },
     close: () => {
       if (!state.drawing || state.points.length < 3) return;
       const made = {...state.drawing, points: state.points};
