@@ -14,7 +14,7 @@ from taihang.core import i18n
 from tests.report import chromium
 
 # How many times slower than usual the machine is, for whoever runs this beside other work.
-_SLOW = float(os.environ.get("TAIHANG_SLOW", "1"))
+SLOW = float(os.environ.get("TAIHANG_SLOW", "1"))
 ENTER = "\ue007"
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
@@ -38,7 +38,7 @@ class Pages(chromium.Browser):
 
     def until(self, script: str, *args: Any) -> Any:
         """What the script gives once that is true. Raises AssertionError with the page's text."""
-        end = time.monotonic() + self.patience_s * _SLOW
+        end = time.monotonic() + self.patience_s * SLOW
         while time.monotonic() < end:
             with contextlib.suppress(OSError):
                 if found := self.run(script, *args):
@@ -71,7 +71,7 @@ class Pages(chromium.Browser):
 
     def click(self, found: Any) -> None:
         """Click as a mouse does."""
-        end = time.monotonic() + self.patience_s * _SLOW
+        end = time.monotonic() + self.patience_s * SLOW
         while True:
             element = found if isinstance(found, dict) else self.named(found)
             try:

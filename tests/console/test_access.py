@@ -14,7 +14,7 @@ from taihang.core import asset, principal
 from tests.console import pages
 from tests.console.running import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900 * pages.SLOW)]
 PAGES = (
     "/",
     "/videos",

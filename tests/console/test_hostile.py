@@ -13,7 +13,7 @@ import pytest
 from tests.console import conftest, hostile, pages
 from tests.console.running import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900 * pages.SLOW)]
 SCRIPT = "<img src=x onerror=window.pwned=1>\"'${window.pwned=1}{{window.pwned=1}}"
 PAGES = ("/videos", "/findings", "/quality", "/tickets", "/assets", "/jobs", "/rules", "/rules/edit", "/audit", "/admin",
          "/admin?tab=policies", "/admin?tab=tenants", "/admin?tab=tokens")  # fmt: skip

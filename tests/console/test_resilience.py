@@ -18,7 +18,7 @@ from tests.console import conftest, pages, running, wire
 
 # So long a tab is left alone; TAIHANG_TAB_AWAY_S=1860 leaves it for half an hour.
 AWAY_S = float(os.environ.get("TAIHANG_TAB_AWAY_S", "40"))
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900 + AWAY_S)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900 * pages.SLOW + AWAY_S)]
 TYPED = "已到现场，等待备件 / waiting for parts"
 
 
