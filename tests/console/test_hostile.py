@@ -4,13 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-import av
-import numpy as np
 import pytest
 
-from tests.console import conftest, hostile, pages
+from tests.console import conftest, pages
 from tests.console.running import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900 * pages.SLOW)]
@@ -115,97 +112,3 @@ def test_what_was_kept_of_it_is_shown_as_it_was_typed(
     browser.click(t("quality.show_rows"))
     browser.until("return document.querySelectorAll('.th-rule tbody tr').length")
     _harmless(browser, "bad rows")
-
-
-def test_ten_thousand_characters_are_cut_or_refused_in_a_line(browser: pages.Pages, things: dict[str, str]) -> None:
-    t, long = browser.t, "长" * 10_000
-    _opened(browser, f"/tickets/{things['ticket']}")
-    browser.type("textarea", long)
-    kept = browser.run("return document.querySelector('textarea').value.length")
-    assert kept <= 4000
-    browser.click(t("tickets.comment"))
-    browser.until("return document.querySelector('.th-event').innerText.includes('长长长')")
-    _harmless(browser, "a long comment")
-    _opened(browser, "/admin?tab=tenants")
-    browser.type(f'input[aria-label="{t("admin.id")}"]', "m" * 10_000)
-    browser.click(t("admin.add_tenant"))
-    browser.until(
-        "return document.querySelector('.q-notification') || [...document.querySelectorAll('td')].some(e => /^m+$/.test(e.innerText))"
-    )
-    _harmless(browser, "a long tenant")
-    _opened(browser, "/rules/edit")
-    browser.type(f'input[aria-label="{t("rules.name")}"]', "r" * 10_000)
-    browser.click(t("save"))
-    browser.until("return document.querySelector('.q-notification')")
-    _harmless(browser, "a long rule name")
-    for path in ("/assets", "/quality", "/findings", "/"):
-        _opened(browser, path)
-        _harmless(browser, path)
-
-
-def test_text_from_right_to_left_stands_by_itself(
-    browser: pages.Pages, things: dict[str, str], foreign: dict[str, str]
-) -> None:
-    _opened(browser, f"/tickets/{things['ticket']}")
-    browser.type("textarea", hostile.RTL)
-    browser.click(browser.t("tickets.comment"))
-    found = browser.until(
-        "return [...document.querySelectorAll('.th-event *')].find(e => !e.children.length && e.innerText === arguments[0])",
-        hostile.RTL,
-    )
-    assert browser.run("return getComputedStyle(arguments[0]).direction", found) == "rtl"
-    _opened(browser, "/assets")
-    found = browser.until(
-        "return [...document.querySelectorAll('.th-table a')].find(e => e.innerText === arguments[0])", hostile.RTL
-    )
-    assert browser.run("return getComputedStyle(arguments[0]).direction", found) == "rtl"
-    assert browser.run("return getComputedStyle(document.querySelector('.th-table')).direction") == "ltr"
-
-
-def test_a_forged_address_shows_a_page(browser: pages.Pages) -> None:
-    for path in hostile.FORGED:
-        _opened(browser, path)
-        assert not [one for one in browser.console() if "SyntaxError" in one or "TypeError" in one], path
-        _harmless(browser, path)
-
-
-def test_what_is_another_tenants_is_not_there(browser: pages.Pages, foreign: dict[str, str]) -> None:
-    for path in ("/quality/{version}", "/videos/{version}", "/assets/{asset}", "/assets/of/{version}"):
-        _opened(browser, path.format(**foreign))
-        browser.until("return document.querySelector('main [role=alert]')")
-        assert "secret-plan" not in browser.run("return document.documentElement.outerHTML"), path
-
-
-def test_a_report_that_is_gone_ends_on_a_page(browser: pages.Pages, foreign: dict[str, str]) -> None:
-    browser.goto("/api/v1/reports/report-0000000000000000/files/report.html")
-    browser.sees(browser.t("unavailable.gone"))
-    browser.click(browser.t("start"))
-    browser.until("return location.pathname === '/' && document.querySelector('main h1')")
-    _opened(browser, f"/videos/{foreign['gone']}")  # known, but its bytes are not there any more
-    browser.sees("gone.mp4")
-    browser.sees(browser.t("videos.nothing"))
-
-
-def test_what_a_video_says_of_itself_is_text(browser: pages.Pages, console: Running, tmp_path: Path) -> None:
-    path = tmp_path / "<b onmouseover=window.pwned=1>巡检.mp4"
-    said = dict.fromkeys(("title", "artist", "comment", "description"), "<img src=x onerror=window.pwned=1>")
-    with av.open(str(path), "w") as out:
-        out.metadata.update(said)
-        stream = out.add_stream("h264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-        for number in range(20):
-            shown = np.full((240, 320, 3), number * 9, np.uint8)
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
-        out.mux(stream.encode())
-    on = console.client
-    version = on.upload(path, kind="video").version
-    job = on.submit("inspect-asset", {"version": version, "lang": "zh"})
-    assert on.wait(job.id).state == "done"
-    for where in (f"/videos/{version}", "/videos", f"/jobs/{job.id}", "/"):
-        _opened(browser, where)
-        _harmless(browser, where)
-    report = on.get("reports", version=version)["items"][0]["id"]
-    browser.goto(f"/api/v1/reports/{report}/files/report.html")
-    browser.until("return document.querySelector('main, h1')")
-    assert not browser.run("return window.pwned")
-    assert browser.run("return !document.querySelector('img[src=x]')")
