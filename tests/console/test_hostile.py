@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
-from tests.console import conftest, pages
+from tests.console import conftest, hostile, pages
 from tests.console.running import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(900 * pages.SLOW)]
@@ -112,3 +115,52 @@ def test_what_was_kept_of_it_is_shown_as_it_was_typed(
     browser.click(t("quality.show_rows"))
     browser.until("return document.querySelectorAll('.th-rule tbody tr').length")
     _harmless(browser, "bad rows")
+
+
+def test_a_forged_address_shows_a_page(browser: pages.Pages) -> None:
+    for path in hostile.FORGED:
+        _opened(browser, path)
+        assert not [one for one in browser.console() if "SyntaxError" in one or "TypeError" in one], path
+        _harmless(browser, path)
+
+
+def test_what_is_another_tenants_is_not_there(browser: pages.Pages, foreign: dict[str, str]) -> None:
+    for path in ("/quality/{version}", "/videos/{version}", "/assets/{asset}", "/assets/of/{version}"):
+        _opened(browser, path.format(**foreign))
+        browser.until("return document.querySelector('main [role=alert]')")
+        assert "secret-plan" not in browser.run("return document.documentElement.outerHTML"), path
+
+
+def test_a_report_that_is_gone_ends_on_a_page(browser: pages.Pages, foreign: dict[str, str]) -> None:
+    browser.goto("/api/v1/reports/report-0000000000000000/files/report.html")
+    browser.sees(browser.t("unavailable.gone"))
+    browser.click(browser.t("start"))
+    browser.until("return location.pathname === '/' && document.querySelector('main h1')")
+    _opened(browser, f"/videos/{foreign['gone']}")  # known, but its bytes are not there any more
+    browser.sees("gone.mp4")
+    browser.sees(browser.t("videos.nothing"))
+
+
+def test_what_a_video_says_of_itself_is_text(browser: pages.Pages, console: Running, tmp_path: Path) -> None:
+    path = tmp_path / "<b onmouseover=window.pwned=1>巡检.mp4"
+    said = dict.fromkeys(("title", "artist", "comment", "description"), "<img src=x onerror=window.pwned=1>")
+    with av.open(str(path), "w") as out:
+        out.metadata.update(said)
+        stream = out.add_stream("h264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for number in range(20):
+            shown = np.full((240, 320, 3), number * 9, np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        out.mux(stream.encode())
+    on = console.client
+    version = on.upload(path, kind="video").version
+    job = on.submit("inspect-asset", {"version": version, "lang": "zh"})
+    assert on.wait(job.id).state == "done"
+    for where in (f"/videos/{version}", "/videos", f"/jobs/{job.id}", "/"):
+        _opened(browser, where)
+        _harmless(browser, where)
+    report = on.get("reports", version=version)["items"][0]["id"]
+    browser.goto(f"/api/v1/reports/{report}/files/report.html")
+    browser.until("return document.querySelector('main, h1')")
+    assert not browser.run("return window.pwned")
+    assert browser.run("return !document.querySelector('img[src=x]')")

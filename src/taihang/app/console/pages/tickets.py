@@ -132,7 +132,7 @@ class _One:
             )
             ui.label(f"{what}").classes("font-medium")
             if event["reason"]:
-                ui.label(event["reason"])
+                ui.label(event["reason"]).props("dir=auto").classes("th-wrap")
             ui.label(f"{moments.at(event['at'])} · {self._looking.person(event['who'])}").classes("th-note")
 
     def _steps(self) -> None:
