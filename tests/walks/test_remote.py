@@ -64,6 +64,7 @@ def test_verbs_on_a_server_write_what_they_write_here(tmp_path: Path) -> None:
         near = _taihang(*words, str(tmp_path / "near"), home=here)
         assert (far.returncode, near.returncode) == (1, 1), far.stderr + near.stderr
         assert _names(tmp_path / "far") == _names(tmp_path / "near")
+        _errands(tmp_path, here, server, far.stdout)
         listed = _taihang("remote", "jobs", home=here, **server)
         assert "assess-asset\tdone" in listed.stdout
         kept = _taihang("catalog", "keep", "--days", "3", "--kind", "video", home=here, **server)
@@ -78,6 +79,51 @@ def test_verbs_on_a_server_write_what_they_write_here(tmp_path: Path) -> None:
     away = _taihang("remote", "jobs", home=here, **server)
     assert away.returncode == 3
     assert "does not answer" in away.stderr
+
+
+def _errands(place: Path, here: Path, server: dict[str, str], told: str) -> None:
+    """Texts judged, a table masked, a history watched and a report certified there."""
+    texts, people, good = place / "texts.jsonl", place / "people.csv", place / "good.csv"
+    texts.write_text('{"text": "检查瓦斯浓度并做好记录。"}\n' * 3, encoding="utf-8")
+    people.write_text("n,phone\n1,13800138000\n2,13800138001\n")
+    good.write_text("n\n1\n2\n")
+
+    def run(*words: str, code: int = 0) -> str:
+        done = _taihang(*words, home=here, **server)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    run("text", str(texts), "--out", str(place / "text"))
+    masked = run("mask", str(people), "--out", str(place / "masked.csv"), "--method", "drop")
+    assert "version-" in masked
+    assert "13800138" not in (place / "masked.csv").read_text()
+    run("monitor", "--asset", "t.csv", "--out", str(place / "watched"))
+    small = str(place / "small.rules.yaml")
+    assessed = run("assess", f"t={good}", "--rules", small, "--out", str(place / "good"))
+    report = re.search(r"report-[0-9a-f]{16}", assessed)
+    assert report is not None
+    run("certify", report[0], "--out", str(place / "certified"))
+    key = run("remote", "issuer").strip()
+    held = _taihang(
+        *("certificate", "verify", str(place / "certified" / "certificate.json"), "--key", key, "--asset", str(good)),
+        home=here,
+    )
+    assert held.returncode == 0, held.stderr
+    listed = run("remote", "certificates").split()[0]
+    assert "1" in run("remote", "revoke", listed, "--reason", "a wrong sensor")
+    run("remote", "revocations", "--out", str(place / "list.json"))
+    gone = _taihang(
+        *("certificate", "verify", str(place / "certified" / "certificate.json"), "--key", key),
+        *("--revocations", str(place / "list.json")),
+        home=here,
+    )
+    assert gone.returncode == 1
+    assert "a wrong sensor" in gone.stderr
+    worse = re.search(r"report-[0-9a-f]{16}", told)
+    assert worse is not None
+    run("certify", worse[0], "--out", str(place / "none"), code=1)
+    for name in ("text", "watched", "certified"):
+        assert (place / name / "report.html").is_file()
 
 
 @pytest.mark.long

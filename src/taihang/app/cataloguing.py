@@ -7,7 +7,8 @@ import dataclasses
 import datetime
 import getpass
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from taihang.report import bundle, document
 from taihang.report import json as reporting
 
 if TYPE_CHECKING:
-    from taihang.app import assess, inspect, mask
+    from taihang.app import assess, certify, inspect, mask
     from taihang.app import profile as profiles
     from taihang.data.profile import profile as measured
 
@@ -105,7 +106,12 @@ def profiled(
 
 
 def assessed(
-    known: catalogue.Catalogue, done: assess.Assessed, *, job_id: str = "", into: Into | None = None
+    known: catalogue.Catalogue,
+    done: assess.Assessed,
+    verb: str = "assess",
+    *,
+    job_id: str = "",
+    into: Into | None = None,
 ) -> words.Told:
     """Register the tables of an assessment, record the report, and say which rules held."""
     told = [
@@ -114,7 +120,7 @@ def assessed(
         if o.judged
     ]
     folder = done.page.parent
-    return _recorded(known, done.report, "assess", job_id=job_id, folder=folder, into=into, assertions=told)
+    return _recorded(known, done.report, verb, job_id=job_id, folder=folder, into=into, assertions=told)
 
 
 def as_recorded(known: catalogue.Catalogue, told: words.Told, into: Into) -> None:
@@ -134,13 +140,26 @@ def as_recorded(known: catalogue.Catalogue, told: words.Told, into: Into) -> Non
     stages.write_bytes(sums, sums.read_bytes().replace(old, new))
 
 
-def masked(known: catalogue.Catalogue, done: mask.Masked, *, job_id: str = "") -> str:
-    """Register a table and its masked version, and that one was made of the other; gives the new version's id."""
+def masked(
+    known: catalogue.Catalogue,
+    done: mask.Masked,
+    *,
+    job_id: str = "",
+    of: words.Version | None = None,
+    kept: Path | None = None,
+) -> str:
+    """Register a table and its masked version, and that one was made of the other; gives the new version's id.
+
+    `of`: the version that was masked, when the catalogue has it; then the masked one's bytes are kept too. `kept`:
+    where the file will lie.
+    """
     names = [text.cleaned(one.column, 500) or "-" for one in done.treatments]
     columns = [words.Column(name=name, type="") for name in dict.fromkeys(names)]
-    source = known.register(cleaned(done.inputs), columns=columns, job_id=job_id)
+    source = of or known.register(cleaned(done.inputs), columns=columns, job_id=job_id)
+    output = done.output.model_copy(update={"synthetic": source.asset.synthetic})
+    place = "" if of else str((kept or done.file).absolute())[:4000]
     made = known.register(
-        cleaned(done.output), columns=columns, source=str(done.file.absolute())[:4000], job_id=job_id, tags=("masked",)
+        cleaned(output), columns=columns, source=place, job_id=job_id, stored=of is not None, tags=("masked",)
     )
     edges = tuple(
         lines.ColumnEdge(
@@ -163,14 +182,29 @@ def masked(known: catalogue.Catalogue, done: mask.Masked, *, job_id: str = "") -
     return made.id
 
 
-def masked_when_there(done: mask.Masked) -> str:
-    """The same, when this machine has a catalogue; else nothing, and an empty text."""
+def certified(known: catalogue.Catalogue, done: certify.Certified) -> words.Told | None:
+    """Record a certificate's page with the version that it is about; None when the catalogue does not have that."""
+    report = reporting.load((done.page.parent / reporting.NAME).read_bytes())
+    found = known.versions(sha256=report.asset.sha256, limit=1).items
+    if not found:
+        return None
+    folder = str(done.page.parent.absolute())
+    told = known.record(report, found[0].id, kind="certify", folder=folder)
+    traced(known, told, report)
+    return told
+
+
+def when_there(record: Callable[[catalogue.Catalogue], object], tenant: str = "") -> object:
+    """What `record` gave, when this machine has a platform's store; None when it has none: then there are just files.
+
+    Raises errors.UserError, errors.Failure for a store that cannot be used.
+    """
     where = platform.places()
     path = where.store.removeprefix("sqlite:///")
     if path != where.store and not Path(path).is_file():
-        return ""
-    with opened() as known:
-        return masked(known, done)
+        return None
+    with opened(tenant=tenant or os.environ.get("TAIHANG_TENANT") or "default") as known:
+        return record(known)
 
 
 def traced(known: catalogue.Catalogue, told: words.Told, report: document.Report, end: lines.End | None = None) -> None:

@@ -220,7 +220,7 @@ def _signer(home: Path, origin: str) -> keys.Signer:
     """The installation's key; of several processes that start at once, one makes it."""
     path = home / "keys" / "ledger.key"
     if not path.exists():
-        made = keys.Signer.fresh(origin or _name())
+        made = keys.Signer.fresh(origin or name())
         with contextlib.suppress(errors.UserError):
             made.save(path)
     signer = keys.Signer.load(path)
@@ -232,8 +232,8 @@ def _signer(home: Path, origin: str) -> keys.Signer:
     return signer
 
 
-def _name() -> str:
-    """A name for the ledger that is unlikely to be another's, as C2SP recommends: a host and a path."""
+def name() -> str:
+    """A name for a ledger or an issuer that is unlikely to be another's, as C2SP recommends: a host and a path."""
     host = re.sub(r"[^A-Za-z0-9.-]", "-", machine.node()) or "localhost"
     return f"{host}/{ids.fresh_id('taihang')}"
 

@@ -1,4 +1,4 @@
-"""Remote: inspect, profile and assess on a platform elsewhere; the same files come back as if done here."""
+"""Remote: the long verbs on a platform elsewhere; the same files come back as if done here."""
 
 from __future__ import annotations
 
@@ -19,16 +19,25 @@ from taihang.rules import rulebook
 from taihang.trust.access import secrets
 
 TOKEN = "TAIHANG_TOKEN"  # noqa: S105 - the name of a variable
+FORMS = ("parquet", "csv", "jsonl")
+
+
+class NotEarned(errors.TaihangError):
+    """No grade was earned there: a verdict, with the exit code of findings."""
+
+    exit_code = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Done:
-    """One source's job, how many findings it has, and the page that was written; `exit_code` as of the verb here.
+    """One source's job and report there, how many findings it has, and the page that was written.
 
+    `exit_code` as of the verb here.
     `masked` and `withheld` count files: see `fetch`.
     """
 
     job: str
+    report: str
     findings: int
     page: Path
     exit_code: int
@@ -91,6 +100,52 @@ def assess(
         return [_one(client, "assess-asset", path, "table", given, out, progress)]
 
 
+def text(
+    server: str, source: str, out: Path, *, rules: str | None, files: Mapping[str, Path | None],
+    progress: jobs.Progress, **more: Any,
+) -> list[Done]:  # fmt: skip
+    """Texts judged there; `files` are sent along. Raises as clients.Client does."""
+    with connected(server) as client:
+        sent = {name: client.upload(path).version for name, path in files.items() if path is not None}
+        given = {"rules": _book(client, rules), **sent, **more}
+        return [_one(client, "text-asset", _named(source)[1], "table", given, out, progress)]
+
+
+def mask(server: str, source: str, out: Path, *, progress: jobs.Progress, **more: Any) -> tuple[str, dict[str, Any]]:
+    """A table masked there, and written to the file `out`; gives the new version and what was done.
+
+    Raises errors.UserError for a form that is not written, and as clients.Client does.
+    """
+    form = out.suffix.lstrip(".").lower()
+    if form not in FORMS:
+        raise errors.UserError("app:remote.form", path=out, known=", ".join(FORMS))
+    with connected(server) as client:
+        upload = client.upload(_named(source)[1], kind="table", progress=progress)
+        given = {"version": upload.version, "format": form, "lang": i18n.current(), **more}
+        result = _asked(client, "mask-asset", given, progress)[1]
+        client.content(result["version"], out)
+        return str(result["version"]), result
+
+
+def monitor(server: str, asset: str, out: Path, *, progress: jobs.Progress, **more: Any) -> list[Done]:
+    """What is unusual about an asset there, by its id or exact name. Raises as clients.Client does."""
+    with connected(server) as client:
+        given = {"version": client.latest(asset), "lang": i18n.current(), **more}
+        return [_fetched(client, "monitor-asset", given, out, progress)]
+
+
+def certify(server: str, reports: Sequence[str], out: Path, *, progress: jobs.Progress, **more: Any) -> Done:
+    """A certificate about reports there, by their ids. Raises NotEarned, and as clients.Client does."""
+    bundle.usable(out)
+    with connected(server) as client:
+        given = {"reports": list(reports), "lang": i18n.current(), **more}
+        job, result = _asked(client, "certify-reports", given, progress)
+        if not result["earned"]:
+            raise NotEarned("app:remote.not_earned", reason=i18n.Text.model_validate(result["reason"]))
+        masked, withheld = fetch(client, str(result["report"]), out)
+        return Done(job, str(result["report"]), 0, out / "report.html", 0, masked, withheld)
+
+
 def refuse(server: str, **given: bool) -> None:
     """Nothing when no option is given that only works here. Raises errors.UserError naming the first."""
     for name, is_given in given.items():
@@ -109,8 +164,23 @@ def _one(  # noqa: PLR0917 - what is asked of the server, and where its answer g
 ) -> Done:
     bundle.usable(out)
     upload = client.upload(path, kind=asset, progress=progress)
-    parameters = {"version": upload.version, "lang": i18n.current(), **given}
-    job = client.submit(kind, {name: value for name, value in parameters.items() if value is not None})
+    return _fetched(client, kind, {"version": upload.version, "lang": i18n.current(), **given}, out, progress)
+
+
+def _fetched(client: clients.Client, kind: str, given: Mapping[str, Any], out: Path, progress: jobs.Progress) -> Done:
+    """A job that makes a report, and the report's files in `out`."""
+    bundle.usable(out)
+    job, result = _asked(client, kind, given, progress)
+    masked, withheld = fetch(client, result["report"], out)
+    found, code = int(result["findings"]), int(result["exit_code"])
+    return Done(job, str(result["report"]), found, out / "report.html", code, masked, withheld)
+
+
+def _asked(
+    client: clients.Client, kind: str, given: Mapping[str, Any], progress: jobs.Progress
+) -> tuple[str, dict[str, Any]]:
+    """A job's id and what it came to. Raises errors.Cancelled, errors.Failure with the job's reason."""
+    job = client.submit(kind, {name: value for name, value in given.items() if value is not None})
     try:
         ended = client.wait(job.id, progress)
     except KeyboardInterrupt:
@@ -121,10 +191,7 @@ def _one(  # noqa: PLR0917 - what is asked of the server, and where its answer g
         raise errors.Cancelled("app:remote.cancelled", job=job.id)
     if ended.state != "done" or ended.result is None:
         raise errors.Failure("app:remote.failed", job=job.id, reason=ended.reason or ended.state)
-    masked, withheld = fetch(client, ended.result["report"], out)
-    return Done(
-        job.id, int(ended.result["findings"]), out / "report.html", int(ended.result["exit_code"]), masked, withheld
-    )
+    return job.id, ended.result
 
 
 def fetch(client: clients.Client, report: str, out: Path) -> tuple[int, int]:

@@ -190,7 +190,7 @@ def monitored(done: watching.Monitored) -> None:
 def remote(done: Iterable[far.Done]) -> None:
     """What a server found, and where its report lies here."""
     for one in done:
-        _line("app:remote.done", job=one.job, count=one.findings)
+        _line("app:remote.done", job=one.job, count=one.findings, report=one.report)
         _line("app:summary.report", path=one.page)
         unclear(one.masked, one.withheld)
 

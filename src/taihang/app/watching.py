@@ -8,7 +8,8 @@ import getpass
 from collections.abc import Iterator
 from pathlib import Path
 
-from taihang.app import platform, walks
+from taihang.app import cataloguing as memory
+from taihang.app import desks, platform
 from taihang.app.migrations import upgrade
 from taihang.catalog import catalogue
 from taihang.catalog import words as cataloguing
@@ -18,6 +19,7 @@ from taihang.data.quality.monitors import reading, watch
 from taihang.engines.blobs import blobs
 from taihang.engines.blobs import opening as blob_stores
 from taihang.engines.store import opening as stores
+from taihang.report import document
 from taihang.report import json as reporting
 
 _KINDS = ("profile", "assess")
@@ -96,6 +98,18 @@ def asset(at: Place, given: str) -> cataloguing.Catalogued:
         return found[0]
 
 
+def newest(at: Place, given: str) -> cataloguing.Version:
+    """The newest version of an asset, which a report on its history belongs to. Raises errors.NotFound."""
+    return at.catalogue.version(asset(at, given).latest)
+
+
+def recorded(at: Place, version: cataloguing.Version, report: document.Report, folder: Path) -> cataloguing.Told:
+    """Record a report on an asset's history with its newest version, and that it was made of it."""
+    told = at.catalogue.record(report, version.id, kind="monitor", folder=str(folder.absolute()))
+    memory.traced(at.catalogue, told, report)
+    return told
+
+
 def _versions(at: Place, asset_id: str) -> Iterator[cataloguing.Version]:
     after = None
     while True:
@@ -110,7 +124,7 @@ def _told(at: Place, one: cataloguing.Told, name: str) -> reading.Told:
     report = reporting.load(at.catalogue.report_json(one.id))
     profile = None
     if one.kind == "profile":
-        files = walks.files(at.blobs, at.catalogue.scope.tenant, one.folder)
+        files = desks.files(at.blobs, at.catalogue.scope.tenant, one.folder)
         if reading.PROFILE in files:
             data = at.blobs.read(at.catalogue.scope.tenant, files[reading.PROFILE][0])
             profile = reading.of_profile(data, one.id)

@@ -133,6 +133,11 @@ def register(
     return version_of(conn, scope, version)
 
 
+def locked(conn: sa.Connection, scope: scoping.Scope, asset: str) -> None:
+    """Until the transaction ends nobody else registers a version of this asset, when it is there."""
+    conn.execute(scope.select(tables.assets, tables.assets.c.id).where(tables.assets.c.id == asset).with_for_update())
+
+
 def _learnt(conn: sa.Connection, scope: scoping.Scope, there: sa.Row[Any], content: Content) -> bool:
     """Add what was not known of a version: that its bytes are kept now, which columns it has."""
     values: dict[str, Any] = {}

@@ -7,7 +7,6 @@ import datetime
 import json
 from pathlib import Path
 
-import httpx
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
@@ -19,6 +18,7 @@ from taihang.app.jobs import kinds, tables
 from taihang.catalog.retention import words
 from taihang.catalog.tickets import tables as marks
 from taihang.core import errors
+from tests.app.api import inside
 
 ROLES = ("admin", "steward", "engineer")
 
@@ -26,18 +26,7 @@ ROLES = ("admin", "steward", "engineer")
 def _client(one: platforms.Running, *roles: str, tenant: str = "north") -> clients.Client:
     """The typed client in this process."""
     token = one.token(one.principal(tenant, *roles))
-    return clients.Client("http://127.0.0.1", token, transport=_Inside(one))
-
-
-class _Inside(httpx.BaseTransport):
-    """To the application in this process."""
-
-    def __init__(self, one: platforms.Running) -> None:
-        self._client = one.client()
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        answer = self._client.request(request.method, str(request.url), content=request.read(), headers=request.headers)
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+    return clients.Client("http://127.0.0.1", token, transport=inside.Inside(one))
 
 
 class _Context:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import hashlib
 import os
 import random
+import socket
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +21,10 @@ from fixtures import platforms
 from starlette.testclient import TestClient
 from tusclient import client as tus
 
+from taihang.app import profile
 from taihang.app.api import settings
 from taihang.app.api import uploads as service
+from taihang.core import errors
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -283,3 +287,89 @@ def test_a_range_of_another_content_gets_the_whole(stored: tuple[TestClient, str
     assert client.get(place, headers={"Range": "bytes=0-1", "If-Range": '"x"'}).content == data
     assert client.get(place, headers={"Range": "bytes=0-1", "If-Range": tag}).content == data[:2]
     assert client.get(place, headers={"If-None-Match": tag}).status_code == 304
+
+
+@pytest.mark.parametrize("way", ["chunked", "longer than it says", "with the creation"])
+def test_a_hundred_fold_upload_is_refused_over_the_wire(local: platforms.Running, way: str) -> None:
+    """It says 10,000 bytes and sends a million; nothing of it stays, and the next caller is served."""
+    said, sent = 10_000, 1_000_000
+    with platforms.served(local.app) as base:
+        headers = {"Authorization": f"Bearer {local.token(local.admin)}"}
+        with httpx.Client(base_url=base, headers=headers, timeout=60) as client:
+            place = _created(client, said).headers["location"]
+            if way == "longer than it says":
+                answer = _raw(base, place, headers, said, sent)
+                # HTTP's own length ends the body: what follows is no part of it, and no request either.
+                assert b" 204 " in answer.split(b"\r\n", 1)[0]
+                assert answer.count(b"HTTP/1.1") == 1 or b" 400 " in answer
+            elif way == "chunked":
+                refused = client.patch(place, content=_pieces(sent), headers={**PIECE, "Upload-Offset": "0"})
+                assert refused.status_code == 413
+                assert client.head(place, headers=TUS).headers["upload-offset"] == "0"
+            else:
+                made = client.post(
+                    "/api/v1/uploads",
+                    content=_pieces(sent),
+                    headers={**PIECE, "Upload-Length": str(said)},
+                )
+                assert made.status_code == 413
+            assert client.get("/api/v1/health").status_code == 200
+    kept = sum(p.stat().st_size for p in local.whole.home.joinpath("uploads").rglob("*.part"))
+    assert kept <= said
+
+
+@pytest.mark.parametrize("path", ["jobs", "rulebooks", "lineage/events"])
+def test_a_hundred_fold_body_is_refused_before_it_is_read(local: platforms.Running, path: str) -> None:
+    """No length is said, and the body goes on: it is cut off at the limit, not gathered in memory."""
+    with platforms.served(local.app) as base:
+        headers = {"Authorization": f"Bearer {local.token(local.admin)}", "Content-Type": "application/json"}
+        most = settings.Api().body_bytes
+        taken = 0
+
+        def endless() -> Any:
+            nonlocal taken
+            yield b'{"kind": "'
+            for _ in range(100):
+                taken += most
+                yield b"x" * most
+
+        with httpx.Client(base_url=base, headers=headers, timeout=60) as client:
+            with contextlib.suppress(httpx.WriteError):  # the server closed while the body still came
+                assert client.post(f"/api/v1/{path}", content=endless()).status_code == 413
+            assert taken < 100 * most
+            assert client.get("/api/v1/health").status_code == 200
+
+
+def test_a_zip_bomb_is_refused_by_the_job_that_reads_it(
+    local: platforms.Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", b"<a/>" + b" " * 100_000_000)
+        archive.writestr("xl/worksheets/sheet1.xml", b"<row>" * 100_000_000)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.UserError) as told:
+        profile.profile(str(bomb), out=tmp_path / "out", lang="en")
+    assert len(str(told.value).splitlines()) == 1
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def _pieces(size: int) -> Any:
+    for _ in range(size // 1000):
+        yield b"x" * 1000
+
+
+def _raw(base: str, place: str, headers: dict[str, str], said: int, sent: int) -> bytes:
+    """What a server says to a body that is longer than its Content-Length."""
+    host, _, port = base.removeprefix("http://").partition(":")
+    lines = {**headers, **PIECE, "Upload-Offset": "0", "Host": host, "Content-Length": str(said)}
+    head = f"PATCH {place} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
+    with socket.create_connection((host, int(port)), timeout=30) as line:
+        found = b""
+        with contextlib.suppress(OSError):
+            line.sendall(head.encode() + b"x" * sent)
+        with contextlib.suppress(OSError):
+            while part := line.recv(65536):
+                found += part
+        return found

@@ -95,3 +95,34 @@ def test_the_queue_in_the_same_database_is_no_difference(store: opening.Store, t
     with store.begin() as conn:
         assert upgrade.differences(conn) == []
     upgrade.upgrade(store)
+
+
+def test_a_store_of_the_first_release_is_brought_up_to_date_and_keeps_its_rows(
+    store: opening.Store,
+) -> None:
+    from alembic import command
+
+    from taihang.app.jobs import tables
+
+    with store.begin() as conn:
+        command.upgrade(upgrade._config(conn), upgrade.revisions()[0])
+        assert "ix_jobs_state" not in {one["name"] for one in sa.inspect(conn).get_indexes("jobs")}
+    kept = _job(store)
+    upgrade.upgrade(store)
+    with store.begin() as conn:
+        assert upgrade.differences(conn) == []
+        assert [dict(row) for row in conn.execute(sa.select(tables.jobs)).mappings()] == [kept]
+
+
+def _job(store: opening.Store) -> dict[str, object]:
+    """One job, as the first release kept it."""
+    from taihang.app.jobs import records, tables
+
+    row = {
+        "tenant": "one", "id": "job-1", "kind": "assess", "parameters": {"of": ["甲.csv"]}, "owner": {"name": "li"},
+        "key": None, "state": "done", "round": 1, "attempt": 1, "crashes": 0, "losses": 0, "faults": 0, "events": 0,
+        "cancel": False, "done": 1.0, "total": 1.0, "submitted": records.now(), "inputs": [], "versions": {},
+    }  # fmt: skip
+    with store.begin() as conn:
+        conn.execute(sa.insert(tables.jobs).values(row))
+        return dict(conn.execute(sa.select(tables.jobs)).mappings().one())

@@ -10,14 +10,14 @@ from typing import Any, Self
 
 import httpx
 
-from taihang.app.client import events, keeping, uploading, wire, words
+from taihang.app.client import certifying, events, keeping, uploading, wire, words
 from taihang.core import errors
 from taihang.core import job as work
 
 _PAGE = 200
 
 
-class Client(keeping.Keeping):
+class Client(keeping.Keeping, certifying.Certifying):
     """A platform at `server` (`https://host`), called with an API token.
 
     Calls that can safely be made twice are tried again while the server is away. Raises
@@ -137,6 +137,19 @@ class Client(keeping.Keeping):
     def download(self, report: str, name: str, out: Path) -> None:
         """Write one file of a report. Raises errors.UserError when it cannot be written."""
         self._saved(f"reports/{report}/files/{name}", out)
+
+    def latest(self, asset: str) -> str:
+        """The newest version of an asset, by the asset's id or its exact name. Raises errors.NotFound."""
+        if not asset.startswith("asset-"):
+            found = [one for one in self._pages("assets", q=asset) if one["name"] == asset]
+            if not found:
+                raise errors.NotFound("app.client:no_asset", name=asset)
+            return str(found[0]["latest"])
+        return str(self.get(f"assets/{asset}")["latest"])
+
+    def content(self, version: str, out: Path) -> None:
+        """Write a version's bytes to a file. Raises errors.UserError when it cannot be written."""
+        self._saved(f"versions/{version}/content", out)
 
     def proof(self, report: str, *, patience_s: float = 30.0) -> str:
         """The proof that a report stands in the ledger; waits until it does. Raises errors.Conflict after that."""

@@ -206,6 +206,14 @@ class Delivery(Answer):
     reason: str = ""
 
 
+class Revocations(Answer):
+    """The list after a revocation."""
+
+    number: int
+    count: int
+    until: datetime.datetime
+
+
 class Issued(Answer):
     """A new token's secret, shown once."""
 

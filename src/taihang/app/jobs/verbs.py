@@ -1,4 +1,4 @@
-"""Verbs: inspect, profile, assess, text and mask as jobs. Their parameters are the functions', without `out`."""
+"""Verbs: the long verbs on files as jobs. Their parameters are the functions', without `out`."""
 
 # ruff: noqa: PLC0415 - the service reads the parameters' models; only a job's own process needs the engines
 from __future__ import annotations
@@ -13,7 +13,7 @@ from taihang.app.jobs import kinds
 from taihang.core import i18n, words
 
 if TYPE_CHECKING:
-    from taihang.app import cataloguing
+    from taihang.app import assess, cataloguing, monitor
     from taihang.catalog import catalogue
     from taihang.catalog import words as catalogued
 
@@ -84,7 +84,10 @@ class Mask(Parameters):
 
 
 class Monitor(Parameters):
-    """See `taihang.app.monitor.monitor`; `history` is a folder of reports or a table over time."""
+    """See `taihang.app.monitor.monitor`; `history` is a folder of reports or a table over time.
+
+    It is of many versions, so its report belongs to none; `monitor-asset` is about one of the catalogue.
+    """
 
     history: str
     asset: str | None = None
@@ -167,15 +170,7 @@ def _assess(given: Assess, context: kinds.Context) -> kinds.Result:
     from taihang.app import cataloguing
 
     _remembered(context, lambda known, into: (cataloguing.assessed(known, done, job_id=context.job, into=into),))
-    return kinds.Result(
-        inputs=(done.report.asset.sha256,),
-        versions=_versions(done.report.produced_by),
-        summary={
-            "exit_code": done.exit_code,
-            "findings": len(done.report.findings),
-            "assets": [done.report.asset.name],
-        },
-    )
+    return _judged(done)
 
 
 def _remembered(
@@ -207,11 +202,12 @@ def _text(given: Text, context: kinds.Context) -> kinds.Result:
         out=context.folder,
         progress=context.progress,
     )
-    return kinds.Result(
-        inputs=(done.report.asset.sha256,),
-        versions=_versions(done.report.produced_by),
-        summary={"exit_code": done.exit_code, "findings": len(done.report.findings)},
+    from taihang.app import cataloguing
+
+    _remembered(
+        context, lambda known, into: (cataloguing.assessed(known, done, "text", job_id=context.job, into=into),)
     )
+    return _judged(done)
 
 
 @kinds.kind("mask", parameters=Mask, paths=("source",))
@@ -227,9 +223,20 @@ def _mask(given: Mask, context: kinds.Context) -> kinds.Result:
         lang=given.lang,
         progress=context.progress,
     )
+    from taihang.app import cataloguing
+    from taihang.catalog import catalogue
+
+    known = catalogue.Catalogue(context.store, context.principal)
+    made = cataloguing.masked(known, done, job_id=context.job, kept=context.folder.with_name("out") / given.name)
     return kinds.Result(
         inputs=(done.inputs.sha256,),
-        summary={"exit_code": done.exit_code, "rows": done.rows, "masked": done.checked.found, "output": given.name},
+        summary={
+            "exit_code": done.exit_code,
+            "rows": done.rows,
+            "masked": done.checked.found,
+            "output": given.name,
+            "version": made,
+        },
     )
 
 
@@ -247,14 +254,15 @@ def _monitor(given: Monitor, context: kinds.Context) -> kinds.Result:
             budget=given.budget, last=given.last, formats=given.formats,
         ),
     )  # fmt: skip
+    return _judged(done)
+
+
+def _judged(done: assess.Assessed | monitor.Monitored) -> kinds.Result:
+    report = done.report
     return kinds.Result(
-        inputs=(done.report.asset.sha256,),
-        versions=_versions(done.report.produced_by),
-        summary={
-            "exit_code": done.exit_code,
-            "findings": len(done.report.findings),
-            "assets": [done.report.asset.name],
-        },
+        inputs=(report.asset.sha256,),
+        versions=_versions(report.produced_by),
+        summary={"exit_code": done.exit_code, "findings": len(report.findings), "assets": [report.asset.name]},
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from taihang.app.verbs.wording import FORMATS, AsJson, Formats, Lang
+from taihang.app.verbs.wording import FORMATS, AsJson, Formats, Lang, Server, remember
 from taihang.core import errors, i18n
 
 
@@ -30,8 +30,8 @@ Moment = Annotated[datetime.datetime | None, typer.Option("--at", help=_t("certi
 @top.command("certify", help=_t("certificate.certify"))
 def _certify(
     reports: Annotated[list[Path], typer.Argument(metavar="REPORT…", help=_t("certificate.reports"))],
-    key: Key,
     out: Annotated[Path, typer.Option("--out", help=_t("certificate.out"))],
+    key: Annotated[list[Path] | None, typer.Option("--key", help=_t("certificate.key"))] = None,
     grades: Annotated[str, typer.Option("--grades", help=_t("certificate.grades"))] = "data-quality",
     minimum: Annotated[str | None, typer.Option("--minimum", metavar="GRADE", help=_t("certificate.minimum"))] = None,
     days: Annotated[int | None, typer.Option("--days", min=1, max=3660, help=_t("certificate.days"))] = None,
@@ -42,21 +42,34 @@ def _certify(
     ledger: Ledger = None,
     signer: Signer = None,
     formats: Formats = FORMATS,
+    server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import certify
+    from taihang.app import cataloguing, certify
     from taihang.report import bundle
 
+    if server is not None:
+        from taihang.app import remote, terminal
+
+        remote.refuse(
+            server, key=bool(key), attested=attested is not None, ledger=ledger is not None, format=formats != FORMATS
+        )
+        more = {"grades": grades, "minimum": minimum, "days": days, "scope": scope}
+        with terminal.Progress() as progress:
+            far = remote.certify(server, [str(one) for one in reports], out, progress=progress, **more)
+        terminal.remote([far])
+        return
     terms = certify.Terms(policy=grades, days=days, scope=scope, attested=attested, minimum=minimum)
     done = certify.certify(
         *reports,
-        key=key,
+        key=key or [],
         out=out,
         terms=terms,
         ledger=_ledger(ledger, signer),
         lang=lang,
         formats=bundle.asked(formats),
     )
+    remember(lambda known: cataloguing.certified(known, done))
     of = done.certificate
     typer.echo(_said(of.number, of.grade.title, of.grade.id, of.expires))
     typer.echo(_t("certificate.made", path=done.file, page=done.page))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, t
+from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, remember, t
 
 app = typer.Typer()
 
@@ -27,7 +27,7 @@ def _inspect(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import inspect, terminal
+    from taihang.app import cataloguing, inspect, terminal
     from taihang.report import bundle
 
     if server is not None:
@@ -53,6 +53,7 @@ def _inspect(
             formats=bundle.asked(formats),
             progress=progress,
         )
+    remember(lambda known: cataloguing.inspected(known, done))
     terminal.summary(done)
     raise typer.Exit(done.exit_code)
 

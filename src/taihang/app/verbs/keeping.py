@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -68,8 +68,7 @@ def _hold(
     lang: Lang = None,
 ) -> None:
     with _opened(server, tenant, lang) as at:
-        made = at.hold(target, reason)
-    show_json(plain(made)) if as_json else show(_t("catalog.held", id=made.id, target=made.target))
+        _told(at.hold(target, reason), "catalog.held", as_json)
 
 
 @app.command("holds", help=_t("catalog.holds"))
@@ -93,8 +92,7 @@ def _release(
     lang: Lang = None,
 ) -> None:
     with _opened(server, tenant, lang) as at:
-        made = at.release(hold, reason)
-    show_json(plain(made)) if as_json else show(_t("catalog.released", id=made.id, target=made.target))
+        _told(at.release(hold, reason), "catalog.released", as_json)
 
 
 @app.command("keep", help=_t("catalog.keep"))
@@ -155,6 +153,10 @@ def _due(
         return
     for text in lines:
         show(text)
+
+
+def _told(made: Any, key: str, as_json: bool) -> None:
+    show_json(plain(made)) if as_json else show(_t(key, id=made.id, target=made.target))
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from taihang.app.verbs.wording import Lang, t
+from taihang.app.verbs.wording import Lang, Server, remember, t
+from taihang.core import i18n
 
 app = typer.Typer()
 Method = Literal["drop", "hash", "format", "generalise"]
@@ -31,6 +32,7 @@ def _mask(
     ] = None,
     k: Annotated[int | None, typer.Option("--k", min=2, help=t("help.mask_k"))] = None,
     role: Annotated[str | None, typer.Option("--role", help=t("help.mask_role"))] = None,
+    server: Server = None,
     lang: Lang = None,
 ) -> None:
     from taihang.app import cataloguing, terminal
@@ -45,7 +47,17 @@ def _mask(
     if column:
         said["columns"] = {**rules.columns, **dict(policies.option(one) for one in column)}
     rules = rules.model_copy(update=said)
+    if server is not None:
+        from taihang.app import remote
+
+        remote.refuse(server, secret=secret is not None)
+        plain = rules.model_dump(mode="json", exclude_defaults=True)
+        with terminal.Progress() as progress:
+            version, result = remote.mask(server, source, out, policy=plain, role=role, progress=progress)
+        typer.echo(i18n.text("app:remote.masked", None, version=version, path=out, **result))
+        raise typer.Exit(int(result["exit_code"]))
     with terminal.Progress() as progress:
         done = masking.mask(source, out=out, rules=rules, secret=secret, role=role, lang=lang, progress=progress)
-    terminal.masked(done, cataloguing.masked_when_there(done))
+    version = remember(lambda known: cataloguing.masked(known, done))
+    terminal.masked(done, str(version or ""))
     raise typer.Exit(done.exit_code)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from taihang.app.verbs.users import Tenant
-from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level
+from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server
 from taihang.core import errors, i18n
 
 app = typer.Typer()
@@ -38,6 +38,7 @@ def _monitor(
     fail_on: Annotated[Level | None, typer.Option("--fail-on", help=_t("monitor.fail_on"))] = None,
     formats: Formats = FORMATS,
     tenant: Tenant = "default",
+    server: Server = None,
     lang: Lang = None,
 ) -> None:
     from taihang.app import monitor, terminal, watching
@@ -45,6 +46,20 @@ def _monitor(
 
     if history is None and asset is None:
         raise errors.UserError("app:monitor.nothing")
+    if server is not None:
+        from taihang.app import remote
+
+        if history is not None or asset is None:
+            raise errors.UserError("app:remote.monitor", server=server)
+        remote.refuse(
+            server, time=time is not None, since=since is not None, feedback=feedback is not None,
+            rules=rules != "monitors", format=formats != FORMATS, calendar=calendar not in {"china", "none"},
+        )  # fmt: skip
+        more = {"zone": zone, "calendar": calendar, "model": model, "budget": budget, "last": last, "fail_on": fail_on}
+        with terminal.Progress() as progress:
+            far = remote.monitor(server, asset, out, progress=progress, **more)
+        terminal.remote(far)
+        raise typer.Exit(max(one.exit_code for one in far))
     options = monitor.Options(
         asset=asset, time=time, zone=zone, calendar=calendar, model=model, budget=budget, last=last, since=since,
         feedback=feedback, rules=rules, formats=bundle.asked(formats),
@@ -54,9 +69,12 @@ def _monitor(
     else:
         with watching.opened(tenant) as at:
             past = history if history is not None else watching.history(at, asset or "")
+            newest = watching.newest(at, asset or "") if history is None else None
             done = monitor.monitor(
                 past, out=out, lang=lang, fail_on=fail_on, options=options,
-                told=lambda name: watching.feedback(at.desk, name),
+                told=lambda name: watching.feedback(at.desk, name), subject=newest.asset if newest else None,
             )  # fmt: skip
+            if newest is not None:
+                watching.recorded(at, newest, done.report, done.page.parent)
     terminal.monitored(done)
     raise typer.Exit(done.exit_code)

@@ -127,3 +127,49 @@ def _deliver_again(
 
     with remote.connected(server) as client:
         typer.echo(client.deliver_again(delivery).state)
+
+
+@app.command("certificates", help=t("help.remote_certificates"))
+def _certificates(server: Needed, lang: Lang = None) -> None:
+    from taihang.app import remote
+
+    with remote.connected(server) as client:
+        for one in client.certificates():
+            typer.echo(f"{one.id}\t{one.version_id}")
+
+
+@app.command("issuer", help=t("help.remote_issuer"))
+def _issuer(server: Needed, lang: Lang = None) -> None:
+    from taihang.app import remote
+
+    with remote.connected(server) as client:
+        typer.echo(client.certificate_key())
+
+
+@app.command("revocations", help=t("help.remote_revocations"))
+def _revocations(
+    server: Needed,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=t("help.remote_revocations_out"))],
+    lang: Lang = None,
+) -> None:
+    from taihang.app import remote
+    from taihang.engines import stages
+
+    with remote.connected(server) as client:
+        stages.write_bytes(out, client.revocations())
+    typer.echo(str(out))
+
+
+@app.command("revoke", help=t("help.remote_revoke"))
+def _revoke(
+    server: Needed,
+    report: Annotated[str, typer.Argument(metavar="REPORT", help=t("help.remote_report_id"))],
+    reason: Annotated[str, typer.Option("--reason", help=t("help.remote_reason"))],
+    lang: Lang = None,
+) -> None:
+    from taihang.app import remote
+    from taihang.core import i18n
+
+    with remote.connected(server) as client:
+        made = client.revoke(report, reason)
+    typer.echo(i18n.text("app:remote.revoked", None, number=made.number, count=made.count))

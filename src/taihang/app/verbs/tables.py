@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, t
+from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, remember, t
 
 app = typer.Typer()
 
@@ -22,7 +22,7 @@ def _profile(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import profile, terminal
+    from taihang.app import cataloguing, profile, terminal
 
     if server is not None:
         from taihang.app import remote
@@ -33,6 +33,7 @@ def _profile(
         return
     with terminal.Progress() as progress:
         done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress)
+    remember(lambda known: cataloguing.profiled(known, done))
     terminal.profiled(done)
 
 
@@ -56,7 +57,7 @@ def _assess(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import assess, gate, terminal
+    from taihang.app import assess, cataloguing, gate, terminal
     from taihang.report import bundle
 
     moment = as_of.replace(tzinfo=datetime.UTC) if as_of is not None else None
@@ -86,5 +87,6 @@ def _assess(
             progress=progress,
         )
         done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
+    remember(lambda known: cataloguing.assessed(known, done))
     terminal.assessed(done)
     raise typer.Exit(done.exit_code)

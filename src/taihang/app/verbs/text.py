@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, t
+from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, remember, t
 
 app = typer.Typer()
 
@@ -35,12 +35,23 @@ def _text(
     labels: Annotated[
         Path | None, typer.Option("--judge-labels", metavar="F.jsonl", help=t("help.judge_labels"))
     ] = None,
+    server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import assess, opinions, terminal
+    from taihang.app import assess, cataloguing, opinions, terminal
     from taihang.app import text as texts
     from taihang.report import bundle
 
+    if server is not None:
+        from taihang.app import remote
+
+        remote.refuse(server, formats=formats != FORMATS, judge=judge is not None)
+        files = {"word_list": words, "reference": Path(reference) if reference else None}
+        more = {"column": column, "fail_on": fail_on}
+        with terminal.Progress() as progress:
+            far = remote.text(server, source, out, rules=rules, files=files, progress=progress, **more)
+        terminal.remote(far)
+        raise typer.Exit(max(one.exit_code for one in far))
     options = assess.Options(formats=bundle.asked(formats))
     opinion = None
     if judge is not None:
@@ -50,5 +61,6 @@ def _text(
             source, out=out, column=column, rules=rules, words_list=words, reference=reference, lang=lang,
             fail_on=fail_on, opinion=opinion, options=options, progress=progress,
         )  # fmt: skip
+    remember(lambda known: cataloguing.assessed(known, done, "text"))
     terminal.assessed(done)
     raise typer.Exit(done.exit_code)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from taihang.core import i18n
+from taihang.core import errors, i18n
+
+if TYPE_CHECKING:
+    from taihang.catalog import catalogue
 
 
 def _language_first() -> None:
@@ -29,6 +33,17 @@ def t(key: str) -> str:
 def group(key: str) -> typer.Typer:
     """A group of verbs below one word, such as `taihang ledger`, with its help."""
     return typer.Typer(help=t(key), no_args_is_help=True, rich_markup_mode=None)
+
+
+def remember(record: Callable[[catalogue.Catalogue], object]) -> object:
+    """Put what a verb did into this machine's catalogue, when there is one; what it wrote stands in any case."""
+    from taihang.app import cataloguing  # noqa: PLC0415 - verbs import late on purpose
+
+    try:
+        return cataloguing.when_there(record)
+    except errors.TaihangError as error:
+        typer.echo(i18n.text("app:not_catalogued", None, reason=str(error)), err=True)
+        return None
 
 
 _language_first()

@@ -2,6 +2,7 @@
 
 from taihang.app.api.routes import (
     assets,
+    certificates,
     deliveries,
     findings,
     jobs,
@@ -26,7 +27,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         *(system, session, providers, people, tokens, policies),
-        *(uploads, assets, lineage, findings, reports),
+        *(uploads, assets, lineage, findings, reports, certificates),
         *(jobs, schedules, tickets, rules, ledger),
         *(retention, quarantine, deliveries),
     )

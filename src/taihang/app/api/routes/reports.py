@@ -10,7 +10,7 @@ import fastapi
 from starlette.requests import Request
 from starlette.responses import Response
 
-from taihang.app import walks
+from taihang.app import desks
 from taihang.app.api import caller, content, forms, gate, masked, paging, sight
 from taihang.catalog import words
 from taihang.core import errors, scorecard
@@ -40,7 +40,7 @@ class File(forms.Answer):
 def list_reports(
     who: caller.Who,
     version: forms.Word = None,
-    kind: Literal["inspect", "profile", "assess"] | None = None,
+    kind: Literal["inspect", "profile", "assess", "monitor", "text", "certify"] | None = None,
     after: paging.After = None,
     limit: paging.Limit = 50,
 ) -> paging.Page[words.Told]:
@@ -76,7 +76,7 @@ def get_scorecard(id: forms.Id, who: caller.Who) -> scorecard.Scorecard:
 def list_report_files(id: forms.Id, who: caller.Who) -> forms.Listed[File]:
     """What was written beside the report: the page, evidence, other forms."""
     found = _seen(who, id)
-    files = walks.files(who.platform.blobs, who.who.tenant, found.folder)
+    files = desks.files(who.platform.blobs, who.who.tenant, found.folder)
     clear = _clear(who)
     return forms.Listed(
         items=[
@@ -98,7 +98,7 @@ def get_report_file(
     Who may not read sensitive values gets them masked, and 403 for a file that cannot be masked.
     """
     found = _seen(who, id)
-    files = walks.files(who.platform.blobs, who.who.tenant, found.folder)
+    files = desks.files(who.platform.blobs, who.who.tenant, found.folder)
     if name not in files:
         raise errors.NotFound("app.api:no_file", name=name)
     kind = _SHOWN.get(name) or mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from nicegui import ui
@@ -10,6 +11,8 @@ from taihang.app.console import cells, charts, frame, listing, moments, registry
 from taihang.app.console.pages import jobs
 
 _KINDS = ("video", "table", "dataset", "rulebook", "model", "contract", "report")
+# What can be asked of a table without saying more; assessing it asks for rules, and has a page of its own.
+_JOBS = ("profile-asset", "monitor-asset", "text-asset", "mask-asset")
 _SENSITIVITY = ("public", "internal", "sensitive", "important", "core")
 
 
@@ -71,6 +74,8 @@ async def one_asset(looking: visit.Visit) -> None:
             ui.link(t("videos.one.title"), f"/videos/{found['latest']}")
         elif found["kind"] == "table":
             ui.link(t("quality.title"), f"/quality/{found['latest']}")
+        if found["kind"] == "table" and looking.may("job:create"):
+            _start(looking, found["latest"])
         if looking.may("asset:update"):
             _describe(looking, found)
     with ui.element("div").classes("th-two"):
@@ -140,6 +145,19 @@ def _named(looking: visit.Visit, node: dict[str, Any]) -> str:
     if kind == "report":
         return looking.t("assets.kind.report")
     return rest if kind in _KINDS and rest else whole
+
+
+def _start(looking: visit.Visit, version: str) -> None:
+    with ui.dropdown_button(looking.t("assets.start"), icon="play_arrow", auto_close=True).props("outline no-caps"):
+        for kind in _JOBS:
+            started = frame.acting(looking, functools.partial(_started, looking, version, kind))
+            ui.item(jobs.kind_name(looking, kind), on_click=started)
+
+
+async def _started(looking: visit.Visit, version: str, kind: str) -> None:
+    given = {"version": version, "lang": looking.language}
+    job = await looking.api.post("jobs", {"kind": kind, "parameters": given})
+    ui.navigate.to(cells.address("jobs", job["id"]))
 
 
 def _describe(looking: visit.Visit, found: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from taihang.app.console import cells, frame, listing, moments, registry, visit
 _STATES = ("queued", "running", "done", "failed", "cancelled")
 _OVER = frozenset({"done", "failed", "cancelled"})
 _WITH = ("version", "zones", "rules", "budget", "lang", "table", "part", "ticket")
+_NAMED = frozenset({"inspect", "assess", "profile", "verify", "clip", "text", "mask", "monitor", "certify"})
 _LIVE_S, _LOG = 1.5, 400
 
 
@@ -176,8 +177,8 @@ def _log(lines: list[dict[str, Any]]) -> str:
 
 def kind_name(looking: visit.Visit, kind: str) -> str:
     """A kind of job in words; one that a plug-in brought keeps its own name."""
-    base = kind.removesuffix("-asset").removesuffix("-ticket")
-    return looking.t(f"jobs.kind.{base}") if base in {"inspect", "assess", "profile", "verify", "clip"} else kind
+    base = kind.removesuffix("-asset").removesuffix("-ticket").removesuffix("-reports")
+    return looking.t(f"jobs.kind.{base}") if base in _NAMED else kind
 
 
 def state_cell(looking: visit.Visit, state: str) -> cells.Markup:
