@@ -141,4 +141,6 @@ def _certify(given: Certify, context: kinds.Context) -> kinds.Result:
         versions = {one.version_id for one in told}
         context.effect("certificate", lambda conn: issuing.noted(conn, context.principal, desk.store, of, versions))
     more = {"earned": True, "number": of.number, "grade": of.grade.id}
-    return kinds.Result(inputs=tuple(one.sha256 for one in told), versions=made.versions, summary=made.summary | more)
+    return kinds.Result(
+        inputs=tuple(one.sha256 for one in told), versions=made.versions, summary={**made.summary, **more}
+    )

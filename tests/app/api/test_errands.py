@@ -56,9 +56,10 @@ class Context:
 
 @pytest.fixture
 def done(
-    running: platforms.Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], dict[str, Any]]:
     """Do a job twice, as when its worker died just before it was noted as done; what it came to must be equal."""
+    running = request.getfixturevalue("local" if "local" in request.fixturenames else "running")
     monkeypatch.setattr("taihang.app.platform.places", lambda: running.whole.places)
     monkeypatch.setenv("TAIHANG_HOME", str(running.whole.home))
 
@@ -145,12 +146,12 @@ def _decided(one: platforms.Running, subject: str) -> list[Any]:
 
 
 def test_a_masked_table_is_an_asset_made_of_the_other(
-    running: platforms.Running,
+    local: platforms.Running,
     done: Callable[[str], dict[str, Any]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with _client(running, "steward") as client:
+    with _client(local, "steward") as client:
         version = _sent(
             client, tmp_path / "people.csv", "n,phone\n" + "".join(f"{i},138001380{i:02}\n" for i in range(40))
         )
@@ -175,9 +176,9 @@ def test_a_masked_table_is_an_asset_made_of_the_other(
 
 
 def test_texts_are_judged_and_an_assets_history_is_watched(
-    running: platforms.Running, done: Callable[[str], dict[str, Any]], tmp_path: Path
+    local: platforms.Running, done: Callable[[str], dict[str, Any]], tmp_path: Path
 ) -> None:
-    with _client(running, "steward") as client:
+    with _client(local, "steward") as client:
         lines = [{"text": f"第{n}条：进入采掘工作面前检查瓦斯浓度并做好记录。"} for n in range(20)]
         texts = _sent(
             client, tmp_path / "texts.jsonl", "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines)
@@ -195,8 +196,8 @@ def test_texts_are_judged_and_an_assets_history_is_watched(
         assert [one["id"] for one in client._pages("reports", kind="monitor")] == [report.id]
 
 
-def test_a_new_version_starts_the_job_that_waits_for_it(running: platforms.Running, tmp_path: Path) -> None:
-    with _client(running, "steward") as client:
+def test_a_new_version_starts_the_job_that_waits_for_it(local: platforms.Running, tmp_path: Path) -> None:
+    with _client(local, "steward") as client:
         _sent(client, tmp_path / "t.csv", "n\n1\n")
         body = {
             "name": "each",

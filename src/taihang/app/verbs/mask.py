@@ -58,6 +58,6 @@ def _mask(
         raise typer.Exit(int(result["exit_code"]))
     with terminal.Progress() as progress:
         done = masking.mask(source, out=out, rules=rules, secret=secret, role=role, lang=lang, progress=progress)
-    version = remember(lambda known: cataloguing.masked(known, done))
-    terminal.masked(done, str(version or ""))
+    made = remember(lambda known: cataloguing.masked(known, done))
+    terminal.masked(done, str(made or ""))
     raise typer.Exit(done.exit_code)

@@ -127,7 +127,12 @@ def _sqlite(url: sa.URL) -> sa.Engine:
         # The driver's own BEGIN comes too late and is DEFERRED: two readers that both go on to write would fail.
         raw.isolation_level = None
         cursor = raw.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+                raise errors.Failure("engines:store.damaged", path=file, reason=str(error)) from None
+            raise
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
