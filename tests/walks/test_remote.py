@@ -64,7 +64,6 @@ def test_verbs_on_a_server_write_what_they_write_here(tmp_path: Path) -> None:
         near = _taihang(*words, str(tmp_path / "near"), home=here)
         assert (far.returncode, near.returncode) == (1, 1), far.stderr + near.stderr
         assert _names(tmp_path / "far") == _names(tmp_path / "near")
-        _errands(tmp_path, here, server, far.stdout)
         listed = _taihang("remote", "jobs", home=here, **server)
         assert "assess-asset\tdone" in listed.stdout
         kept = _taihang("catalog", "keep", "--days", "3", "--kind", "video", home=here, **server)
@@ -79,6 +78,28 @@ def test_verbs_on_a_server_write_what_they_write_here(tmp_path: Path) -> None:
     away = _taihang("remote", "jobs", home=here, **server)
     assert away.returncode == 3
     assert "does not answer" in away.stderr
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_texts_masks_histories_and_certificates_there(tmp_path: Path) -> None:
+    here, token = tmp_path / "here", tmp_path / "token"
+    (tmp_path / "small.rules.yaml").write_text(RULES)
+    (tmp_path / "t.csv").write_text("n\n1\n-2\n3\n")
+    with started(tmp_path / "there") as up:
+        base = re.search(r"http://\S+", up.line("is running"))
+        link = re.search(r"http://\S+", up.line("administrator"))
+        assert base is not None
+        assert link is not None
+        _taihang(
+            *("remote", "join", link[0], "--login", "chief", "--token-file", str(token)),
+            home=here,
+            TAIHANG_PASSWORD=PASSWORD,
+        )
+        server = {"TAIHANG_SERVER": base[0], "TAIHANG_TOKEN": f"file:{token}"}
+        words = ("assess", f"t={tmp_path / 't.csv'}", "--rules", str(tmp_path / "small.rules.yaml"))
+        told = _taihang(*words, "--out", str(tmp_path / "bad"), home=here, **server)
+        _errands(tmp_path, here, server, told.stdout)
 
 
 def _errands(place: Path, here: Path, server: dict[str, str], told: str) -> None:
