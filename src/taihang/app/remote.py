@@ -111,8 +111,8 @@ def text(
         return [_one(client, "text-asset", _named(source)[1], "table", given, out, progress)]
 
 
-def mask(server: str, source: str, out: Path, *, progress: jobs.Progress, **more: Any) -> tuple[str, dict[str, Any]]:
-    """A table masked there, and written to the file `out`; gives the new version and what was done.
+def mask(server: str, source: str, out: Path, *, progress: jobs.Progress, **more: Any) -> dict[str, Any]:
+    """A table masked there, and written to the file `out`; gives what was done, and the new version.
 
     Raises errors.UserError for a form that is not written, and as clients.Client does.
     """
@@ -124,7 +124,7 @@ def mask(server: str, source: str, out: Path, *, progress: jobs.Progress, **more
         given = {"version": upload.version, "format": form, "lang": i18n.current(), **more}
         result = _asked(client, "mask-asset", given, progress)[1]
         client.content(result["version"], out)
-        return str(result["version"]), result
+        return result
 
 
 def monitor(server: str, asset: str, out: Path, *, progress: jobs.Progress, **more: Any) -> list[Done]:

@@ -53,8 +53,8 @@ def _mask(
         remote.refuse(server, secret=secret is not None)
         plain = rules.model_dump(mode="json", exclude_defaults=True)
         with terminal.Progress() as progress:
-            version, result = remote.mask(server, source, out, policy=plain, role=role, progress=progress)
-        typer.echo(i18n.text("app:remote.masked", None, version=version, path=out, **result))
+            result = remote.mask(server, source, out, policy=plain, role=role, progress=progress)
+        typer.echo(i18n.text("app:remote.masked", None, **{**result, "path": out}))
         raise typer.Exit(int(result["exit_code"]))
     with terminal.Progress() as progress:
         done = masking.mask(source, out=out, rules=rules, secret=secret, role=role, lang=lang, progress=progress)
