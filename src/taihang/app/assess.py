@@ -29,6 +29,7 @@ from taihang.data.quality import (
     verdicts,
 )
 from taihang.data.quality import incremental as parts
+from taihang.engines.sources import memory
 from taihang.report import bundle, document
 from taihang.report import sections as sectioning
 from taihang.rules import lock, rulebook
@@ -134,6 +135,7 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     options: Options,
 ) -> Assessed:
     floor = words.Level(fail_on) if fail_on is not None else None
+    remembered = memory.Memory(home.folder() / "quality" / "files") if options.incremental else None
     files: dict[str, bytes | Path] = dict(options.beside.files) if options.beside else {}
     laid_out = dataset.recognised(sources) if options.beside is None else None
     seen = dataset.observed(laid_out, progress=options.progress) if laid_out is not None else None
@@ -143,12 +145,12 @@ def _assessed(  # noqa: PLR0917 - what assess was given
         if rules is None:
             book = dataset.without_empty(book, targets)
     elif rules is None:
-        targets = target.open_all(sources)
+        targets = target.open_all(sources, remembered)
         text = suggest.suggested(targets)
         files["evidence/suggested.rules.yaml"] = text.encode()
         book = rulebook.loads(text, "suggested.rules.yaml")
     else:
-        targets = target.open_all(sources)
+        targets = target.open_all(sources, remembered)
         book = rulebook.load(rules)
     if rules is not None:
         lock.check(Path(rules), book)

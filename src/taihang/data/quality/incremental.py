@@ -25,7 +25,7 @@ from taihang.data.quality import keys as indexing
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook
 
-_FORM = 1
+_FORM = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +46,8 @@ def assess(
 ) -> tuple[assessment.Assessment, Mapping[str, Reused]]:
     """Judge a book as `assessment.assess` does, reading only files that are new or changed since the last time.
 
-    A file is taken for unchanged while its size and time of change are. `state` is a folder of this
+    A file is taken for unchanged while its size, time of change and inode are, and its hash where it was changed less
+    than two seconds before it was read. `state` is a folder of this
     book's and these tables' own; another book, schema or version of the engine starts anew. Raises as
     `assessment.assess` does, and errors.Failure when the state cannot be written.
     """
@@ -104,7 +105,7 @@ class Incremental:
             bad = self._unique(name, sql, rules[0], indexes[sql], np.unique(np.concatenate(touched[sql])))
             rows.update(dict.fromkeys(rules, bad))
         rows.update(self._related(name))
-        self.kept.settle(name)
+        self.kept.settle(name, self._merging(name))
         return passes.Found(scanned, rows)
 
     def totals(self) -> list[Any]:
@@ -115,8 +116,7 @@ class Incremental:
             if one.function not in parted.MERGED or one.table not in self.changed:
                 anew.append(number)
                 continue
-            own = [self.kept.total(one.table, part, number) for part in self.kept.alive(one.table)]
-            found[number] = parted.merged(one.function, own)
+            found[number] = parted.merged(one.function, self.kept.totals(one.table, number))
         values = passes.totals(self.engine, self.targets, [self.plan.totals[n] for n in anew])
         for number, value in zip(anew, values, strict=True):
             found[number] = value
@@ -150,17 +150,19 @@ class Incremental:
             scanned = passes.scanned(self.engine, one, self.plan, stacks)  # type: ignore[arg-type]
         except tables.QueryError as error:
             raise self.whole.culprit(name, error) from None
-        numbers = [n for n, t in enumerate(self.plan.totals) if t.table == name and t.function in parted.MERGED]
+        numbers = self._merging(name)
         values = parted.values(self.engine, one, [self.plan.totals[n] for n in numbers])
         self.kept.put(name, part, scanned, dict(zip(numbers, values, strict=True)))
         return {sql: (heap.keys(), indexing.places(part.id, heap.rows())) for sql, (_, heap) in stacks.items()}
+
+    def _merging(self, name: str) -> list[int]:
+        return [n for n, t in enumerate(self.plan.totals) if t.table == name and t.function in parted.MERGED]
 
     def _merged(self, name: str) -> passes.Scanned:
         tests = self.plan.tests.get(name, [])
         found = passes.Scanned(0, {}, [0] * len(tests), [0] * len(tests), {})
         gathered: dict[int, list[passes.Rows]] = {}
-        for part in self.kept.alive(name):
-            one = self.kept.scanned(name, part)
+        for one in self.kept.scans(name):
             for n in range(len(tests)):
                 found.true[n] += one.true[n]
                 found.unknown[n] += one.unknown[n]
@@ -183,6 +185,8 @@ class Incremental:
         """Rows whose key repeats: looked up anew for the keys that were added or taken away."""
         alive = {p.id for p in self.kept.alive(name)}
         keys, places = self.kept.repeats(name, sql)
+        if not len(touched):
+            return self._positions(name, places)
         kept = ~np.isin(keys, touched) & np.isin(indexing.part_of(places), list(alive))
         found_keys, found_places = indexing.repeated(*index.with_keys(touched, alive))
         check = self.book.compiled(rule).rule.check

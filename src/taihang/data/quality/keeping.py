@@ -23,7 +23,10 @@ Keys = npt.NDArray[np.uint64]
 
 @dataclasses.dataclass
 class Part:
-    """A file of a table under a number of its own. `fresh`: not settled into the table's answer yet."""
+    """A file of a table under a number of its own. `fresh`: not settled into the table's answer yet.
+
+    `digest` is there when the file was so new that it could have changed under the same mark.
+    """
 
     id: int
     name: str
@@ -31,6 +34,7 @@ class Part:
     rows: int = 0
     fresh: bool = True
     read: bool = False
+    digest: str = ""
 
 
 class State:
@@ -53,14 +57,13 @@ class State:
         known = {p["name"]: Part(**p) for p in table["parts"]}
         made: list[Part] = []
         for file in files:
-            mark = [file.size, file.changed_ns, file.inode]
             before = known.get(file.name)
-            if before is not None and before.mark == mark and file.size >= 0 and self._whole(name, before):
+            if before is not None and self._same(before, file) and self._whole(name, before):
                 made.append(before)
                 del known[file.name]
             else:
                 table["next"] += 1
-                made.append(Part(table["next"], file.name, mark))
+                made.append(Part(table["next"], file.name, file.mark, digest=file.digest()))
         table["gone"] = sorted({*table["gone"], *(p.id for p in known.values() if p.read)})
         self._parts[name] = made
         return [p for p in made if not p.read]
@@ -86,42 +89,93 @@ class State:
         part.read = True
         self._write()
 
-    def settle(self, name: str) -> None:
-        """The table's answer is of all parts now."""
+    def settle(self, name: str, totals: Sequence[int]) -> None:
+        """The table's answer is of all parts now; what they gave is put together, so that it is read at once."""
+        table = self._table(name)
+        alive = [p.id for p in self._parts[name]]
+        if table.get("together") == alive and not table["gone"] and not any(p.fresh for p in self._parts[name]):
+            return
+        self._together(name, totals)
         for part in self._parts[name]:
             part.fresh = False
-        self._table(name)["gone"] = []
+        table["gone"], table["together"] = [], alive
         self._write()
         self._clean()
 
     def mark(self, name: str, files: Sequence[parted.File]) -> str:
         """What stands for the contents of a table."""
-        return ids.digest_json([name, [dataclasses.astuple(f) for f in files]])[:24]
+        return ids.digest_json([name, [[f.name, *f.mark, f.digest()] for f in files]])[:24]
 
     # What a part gave
 
     def put(self, name: str, part: Part, scanned: passes.Scanned, totals: Mapping[int, pa.Table]) -> None:
         """Keep a scan, and parts of totals."""
         part.rows = scanned.total
-        counts = {"total": scanned.total, "true": scanned.true, "unknown": scanned.unknown,
-                  "through": {str(n): c for n, c in scanned.through.items()}}  # fmt: skip
-        text = np.frombuffer(json.dumps(counts).encode(), np.uint8)
+        text = np.frombuffer(json.dumps(_counts(scanned)).encode(), np.uint8)
         self._save(self._file(name, part, "scan.npz"), counts=text, **{f"r{n}": r for n, r in scanned.rows.items()})
         for number, table in totals.items():
             self._arrow(self._file(name, part, f"total-{number}.arrow"), table)
 
-    def scanned(self, name: str, part: Part) -> passes.Scanned:
-        """The scan of a part."""
+    def scans(self, name: str) -> list[passes.Scanned]:
+        """The scans of all parts, in their order."""
+        found = self._read_together(name)
+        return [found[p.id] if p.id in found else self._scanned(name, p) for p in self._parts[name]]
+
+    def totals(self, name: str, number: int) -> list[pa.Table]:
+        """Parts of a total, of all parts."""
+        together = self._table(name).get("together", [])
+        path = self._joined(name, f"total-{number}.arrow")
+        if not together or not path.exists():
+            return [self._total(name, part, number) for part in self._parts[name]]
+        at = {part: n for n, part in enumerate(together)}
+        kept = [at[p.id] for p in self._parts[name] if p.id in at]
+        return [
+            _arrow(path).take(pa.array(kept, pa.int64())),
+            *(self._total(name, p, number) for p in self._parts[name] if p.id not in at),
+        ]
+
+    def _scanned(self, name: str, part: Part) -> passes.Scanned:
         with np.load(self._file(name, part, "scan.npz"), allow_pickle=False) as found:
             counts = json.loads(found["counts"].tobytes())
             rows = {int(key[1:]): found[key] for key in found.files if key.startswith("r")}
-        through = {int(n): c for n, c in counts["through"].items()}
-        return passes.Scanned(counts["total"], rows, counts["true"], counts["unknown"], through)
+        return _scan(counts, rows)
 
-    def total(self, name: str, part: Part, number: int) -> pa.Table:
-        """Parts of a total."""
-        with pa.OSFile(str(self._file(name, part, f"total-{number}.arrow"))) as raw, pa.ipc.open_file(raw) as reader:
-            return reader.read_all()
+    def _total(self, name: str, part: Part, number: int) -> pa.Table:
+        return _arrow(self._file(name, part, f"total-{number}.arrow"))
+
+    def _together(self, name: str, totals: Sequence[int]) -> None:
+        """Write what all parts gave into one file, and one for each total."""
+        scans = self.scans(name)
+        whole = {number: pa.concat_tables(self.totals(name, number)) for number in totals} if scans else {}
+        tests = sorted({n for one in scans for n in one.rows})
+        sizes = np.array([[len(one.rows.get(n, ())) for n in tests] for one in scans], np.int64)
+        rows = [one.rows[n] for one in scans for n in tests if n in one.rows]
+        says = {"tests": tests, "ids": [p.id for p in self._parts[name]], "scans": [_counts(one) for one in scans]}
+        text = np.frombuffer(json.dumps(says).encode(), np.uint8)
+        # Under a name of their own: until the state is written anew, the old one names the old ones.
+        self._table(name)["whole"] = os.urandom(6).hex()
+        every = np.concatenate([np.zeros(0, np.int64), *rows])
+        self._save(self._joined(name, "scan.npz"), says=text, sizes=sizes, rows=every)
+        for number, table in whole.items():
+            self._arrow(self._joined(name, f"total-{number}.arrow"), table)
+
+    def _read_together(self, name: str) -> dict[int, passes.Scanned]:
+        path = self._joined(name, "scan.npz")
+        if not self._table(name).get("together") or not path.exists():
+            return {}
+        with np.load(path, allow_pickle=False) as found:
+            says, sizes, rows = json.loads(found["says"].tobytes()), found["sizes"], found["rows"]
+        if says["ids"] != self._table(name)["together"]:
+            return {}
+        ends = np.cumsum(sizes.ravel()).reshape(sizes.shape)
+        made = {}
+        for n, (part, counts) in enumerate(zip(says["ids"], says["scans"], strict=True)):
+            some = {t: rows[ends[n, m] - sizes[n, m] : ends[n, m]] for m, t in enumerate(says["tests"])}
+            made[part] = _scan(counts, some)
+        return made
+
+    def _joined(self, name: str, what: str) -> Path:
+        return self.folder / f"part-{ids.digest_json(name)[:8]}-{self._table(name).get('whole')}-{what}"
 
     def related(self, name: str, part: Part, rule: str, other: str) -> Rows | None:
         """Bad rows of a part beside another table as it is; None when not known."""
@@ -171,6 +225,14 @@ class State:
     def _file(self, name: str, part: Part, what: str) -> Path:
         return self.folder / f"part-{ids.digest_json(name)[:8]}-{part.id}-{what}"
 
+    def _same(self, before: Part, file: parted.File) -> bool:
+        if before.mark != file.mark or file.size < 0:
+            return False
+        if before.digest and before.digest != file.hashed():
+            return False
+        before.digest = file.digest()
+        return True
+
     def _whole(self, name: str, part: Part) -> bool:
         return not part.read or self._file(name, part, "scan.npz").exists()
 
@@ -188,13 +250,15 @@ class State:
         """Remove what is not in force any more."""
         named = {_SAYS, "lock"}
         stems = {
-            f"part-{ids.digest_json(n)[:8]}-{p['id']}-" for n, t in self._says["tables"].items() for p in t["parts"]
+            f"part-{ids.digest_json(n)[:8]}-{p}"
+            for n, t in self._says["tables"].items()
+            for p in (t.get("whole"), *(p["id"] for p in t["parts"]))
         }
         for table in self._says["tables"].values():
             named.update(run for runs in table["runs"].values() for run in runs)
             named.update(table["repeats"].values())
         for path in self.folder.iterdir():
-            if path.name not in named and not any(path.name.startswith(stem) for stem in stems):
+            if path.name not in named and "-".join(path.name.split("-")[:3]) not in stems:
                 path.unlink(missing_ok=True)
 
     def _save(self, path: Path, **arrays: npt.NDArray[Any]) -> None:
@@ -208,3 +272,18 @@ class State:
         with pa.OSFile(str(part), "wb") as raw, pa.ipc.new_file(raw, table.schema) as writer:
             writer.write_table(table)
         part.replace(path)
+
+
+def _counts(scanned: passes.Scanned) -> dict[str, Any]:
+    through = {str(n): c for n, c in scanned.through.items()}
+    return {"total": scanned.total, "true": scanned.true, "unknown": scanned.unknown, "through": through}
+
+
+def _scan(counts: dict[str, Any], rows: dict[int, Rows]) -> passes.Scanned:
+    through = {int(n): c for n, c in counts["through"].items()}
+    return passes.Scanned(counts["total"], rows, counts["true"], counts["unknown"], through)
+
+
+def _arrow(path: Path) -> pa.Table:
+    with pa.OSFile(str(path)) as raw, pa.ipc.open_file(raw) as reader:
+        return reader.read_all()

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from taihang.data.quality import planning, sets, target
 from taihang.engines import tables
-from taihang.engines.sources import folder
+from taihang.engines.sources import folder, memory, paths
 
 MERGED = {"sum": ("sum",), "mean": ("sum", "count"), "min": ("min",), "max": ("max",), "count": ("count",),
           "null_rate": ("rows", "count")}  # fmt: skip
@@ -30,6 +30,22 @@ class File:
     size: int
     changed_ns: int
     inode: int
+    path: Path | None = None
+
+    @property
+    def mark(self) -> list[int]:
+        """Size, time of change and inode."""
+        return [self.size, self.changed_ns, self.inode]
+
+    def digest(self) -> str:
+        """SHA-256 of a file that was changed so lately that its mark could stay; else empty."""
+        if self.path is None or memory.sure(self.mark):
+            return ""
+        return self.hashed()
+
+    def hashed(self) -> str:
+        """SHA-256 of the file, whatever its age."""
+        return paths.digest(self.path)[0] if self.path is not None else ""
 
 
 def parts(on: target.Target) -> list[File]:
@@ -41,8 +57,7 @@ def parts(on: target.Target) -> list[File]:
     found = []
     for name, path in listed:
         if isinstance(path, Path):
-            stat = path.stat()
-            found.append(File(name, stat.st_size, stat.st_mtime_ns, stat.st_ino))
+            found.append(File(name, *memory.marked(path), path))
         else:
             found.append(File(name, -1, time.time_ns(), -1))
     return found

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from taihang.core import errors
 from taihang.engines import tables
-from taihang.engines.sources import opening
+from taihang.engines.sources import memory, opening
 from taihang.engines.sources import source as sourcing
 
 Rows = npt.NDArray[np.int64]
@@ -131,8 +131,10 @@ def _fixed(kind: pa.DataType) -> bool:
         return False
 
 
-def open_all(given: Sequence[str]) -> dict[str, Target]:
+def open_all(given: Sequence[str], remembered: memory.Memory | None = None) -> dict[str, Target]:
     """Targets from `PATH` or `NAME=PATH`; without a name, the file's own up to its first dot.
+
+    With `remembered`, unchanged files of a folder are not opened again.
 
     Raises errors.UserError for a name that comes twice and for what cannot be read as a table.
     """
@@ -145,5 +147,5 @@ def open_all(given: Sequence[str]) -> dict[str, Target]:
             name = bare.rpartition("#")[2].partition(".")[0] or "table"
         if name in found:
             raise errors.UserError("data.quality:target.twice", name=name)
-        found[name] = Target(name, opening.open(path))
+        found[name] = Target(name, opening.open(path, remembered=remembered))
     return found

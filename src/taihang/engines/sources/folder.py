@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from taihang.core import errors, ids
-from taihang.engines.sources import faults, names, paths, source
+from taihang.engines.sources import faults, memory, names, paths, source
 
 _NOTHING = "__HIVE_DEFAULT_PARTITION__"
 
@@ -31,7 +31,14 @@ class Folder(source.Source):
     joined with those of the others, is a fault, and the rest goes on.
     """
 
-    def __init__(self, path: Path, kind: str, listed: list[Path], open_file: Callable[[Path], source.Source]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kind: str,
+        listed: list[Path],
+        open_file: Callable[[Path], source.Source],
+        notes: memory.Notes | None = None,
+    ) -> None:
         super().__init__()
         self.kind = kind
         self.name = str(path)
@@ -42,18 +49,20 @@ class Folder(source.Source):
         for file in listed:
             part = file.relative_to(path).as_posix()
             try:
-                one = open_file(file)
-                joined = pa.unify_schemas([*schemas[-1:], one.schema], promote_options="permissive")
+                schema, rows, found = _told(file, part, open_file, notes)
+                joined = pa.unify_schemas([*schemas[-1:], schema], promote_options="permissive")
             except (errors.UserError, pa.ArrowException) as error:
                 reason = error.message if isinstance(error, errors.UserError) else str(error).split("\n", 1)[0]
                 self._opening.add("file", part=part, reason=reason)
                 continue
             schemas[:] = [joined]
-            for fault in one.faults.listed:
+            for fault in found:
                 if fault.code not in self._opening.counts or fault.rows:
                     self._opening.listed.append(fault)
                 self._opening.counts[fault.code] += 1
-            self._files.append(_File(file, part, _keys(part), one.rows))
+            self._files.append(_File(file, part, _keys(part), rows))
+        if notes is not None:
+            notes.keep()
         if not self._files:
             raise errors.UserError("engines.sources:no_file_opens", path=self.name, count=len(listed))
         own = schemas[0]
@@ -124,6 +133,19 @@ class Folder(source.Source):
         given = file.keys.get(column.original)
         value = int(given) if given is not None and pa.types.is_integer(column.type) else given
         return pa.repeat(pa.scalar(value, column.type), batch.num_rows)
+
+
+def _told(
+    path: Path, part: str, open_file: Callable[[Path], source.Source], notes: memory.Notes | None
+) -> tuple[pa.Schema, int | None, list[faults.Fault]]:
+    """Schema, rows and faults of a file: opened, unless it is known."""
+    mark = memory.marked(path) if notes is not None else []
+    if notes is not None and (known := notes.known(part, mark)) is not None:
+        return *known, []
+    one = open_file(path)
+    if notes is not None and not one.faults.listed:
+        notes.learn(part, mark, one.schema, one.rows)
+    return one.schema, one.rows, one.faults.listed
 
 
 def _hand_on(found: faults.Faults, into: faults.Faults, part: str) -> None:

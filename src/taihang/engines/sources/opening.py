@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from taihang.core import errors
-from taihang.engines.sources import arrow, delimited, folder, jsonl, lakes, parquet, paths, source, sqlite
+from taihang.engines.sources import arrow, delimited, folder, jsonl, lakes, memory, parquet, paths, source, sqlite
 
 SUFFIXES = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json",
@@ -46,6 +46,7 @@ def open(
     header: bool | None = None,
     encoding: str | None = None,
     text: bool = False,
+    remembered: memory.Memory | None = None,
 ) -> source.Source:
     """Open a table for scanning.
 
@@ -54,7 +55,8 @@ def open(
     a database's address (`postgresql://`, `mysql://`, `clickhouse://`, `trino://`, `sc://` of Spark
     Connect, `mongodb://`, `redis://`). `table` names a table, a sheet, a collection, a pattern of keys or a version;
     `spec#table` does too. `delimiter`, `header`, `encoding` and `text` (leave every column
-    text) are for CSV. Raises errors.UserError in one line for what cannot be read as a table, and
+    text) are for CSV. `remembered` spares opening a folder's
+    unchanged files. Raises errors.UserError in one line for what cannot be read as a table, and
     errors.MissingExtra; errors.Failure when a database cannot be reached.
     """
     given = os.fspath(spec)
@@ -81,7 +83,7 @@ def open(
         given, table = _fragment(given, table)
     path = paths.existing(given)
     if path.is_dir():
-        return _folder(path, table)
+        return _folder(path, table, remembered)
     if (kind := _kind(path)) == "csv":
         return delimited.Delimited(path, delimiter=delimiter, header=header, codec=encoding, text=text)
     return _open_file(kind, path, table=table)
@@ -113,7 +115,7 @@ def _kind(path: Path) -> str:
     return found
 
 
-def _folder(path: Path, table: str | None = None) -> source.Source:
+def _folder(path: Path, table: str | None, remembered: memory.Memory | None) -> source.Source:
     if lakes.is_delta(path):
         return _made("delta", "Delta", path, version=table)
     if lakes.iceberg_metadata(path) is not None:
@@ -131,7 +133,7 @@ def _folder(path: Path, table: str | None = None) -> source.Source:
     kind = max(sorted(found), key=lambda k: len(found[k]))
     passed += [(file, "kind") for other, files in found.items() if other != kind for file in files]
     opener = functools.partial(_open_file, kind)
-    made = folder.Folder(path, kind, found[kind], opener)
+    made = folder.Folder(path, kind, found[kind], opener, remembered.notes(path) if remembered else None)
     for file, reason in passed:
         made.faults.add(f"passed_{reason}", part=file.relative_to(path).as_posix())
     return made
