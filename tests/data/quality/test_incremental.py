@@ -95,6 +95,17 @@ def test_only_a_new_file_is_read(folder: Path) -> None:
     _same(found, assessment.assess(BOOK, _targets(folder)))
 
 
+def test_a_file_between_others_is_changed_and_the_last_one_goes(folder: Path) -> None:
+    for change in ("b", "c"):
+        incremental.assess(BOOK, _targets(folder), state=folder / "state")
+        if change == "b":
+            _put(folder / "t", "b", _table([(50, "b", 9.0)]))
+        else:
+            (folder / "t" / "c.parquet").unlink()
+    found, _ = incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    _same(found, assessment.assess(BOOK, _targets(folder)))
+
+
 def test_another_book_starts_anew(folder: Path) -> None:
     incremental.assess(BOOK, _targets(folder), state=folder / "state")
     other = books.book(*RULES[:3])

@@ -127,12 +127,11 @@ class State:
         path = self._joined(name, f"total-{number}.arrow")
         if not together or not path.exists():
             return [self._total(name, part, number) for part in self._parts[name]]
-        at = {part: n for n, part in enumerate(together)}
-        kept = [at[p.id] for p in self._parts[name] if p.id in at]
-        return [
-            _arrow(path).take(pa.array(kept, pa.int64())),
-            *(self._total(name, p, number) for p in self._parts[name] if p.id not in at),
-        ]
+        news = [p for p in self._parts[name] if p.id not in together]
+        every = pa.concat_tables([_arrow(path), *(self._total(name, p, number) for p in news)])
+        at = {part: n for n, part in enumerate([*together, *(p.id for p in news)])}
+        # In the parts' own order, which is the one that they are told by when they are put together again.
+        return [every.take(pa.array([at[p.id] for p in self._parts[name]], pa.int64()))]
 
     def _scanned(self, name: str, part: Part) -> passes.Scanned:
         with np.load(self._file(name, part, "scan.npz"), allow_pickle=False) as found:
