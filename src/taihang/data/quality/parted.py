@@ -57,7 +57,8 @@ def parts(on: target.Target) -> list[File]:
     found = []
     for name, path in listed:
         if isinstance(path, Path):
-            found.append(File(name, *memory.marked(path), path))
+            size, changed, inode = memory.marked(path)
+            found.append(File(name, size, changed, inode, path))
         else:
             found.append(File(name, -1, time.time_ns(), -1))
     return found
