@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -113,10 +114,14 @@ def main(*words: str) -> int:
     """Compare, or write with --write."""
     stale = 0
     with tempfile.TemporaryDirectory() as folder:
+        stages = None
         for language, path in FILES.items():
             text = path.read_text(encoding="utf-8")
-            place = Path(folder, language)  # each reader starts with nothing
+            place = Path(folder, language)  # each reader starts with nothing, but for what both would see in the film
             place.mkdir()
+            if stages is not None:
+                shutil.copytree(stages, place / ".taihang" / "stages")
+            stages = place / ".taihang" / "stages"
             now = played(text, place, language)
             if "--write" in words:
                 path.write_text(now, encoding="utf-8")

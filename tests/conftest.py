@@ -24,6 +24,8 @@ SHARED = Path(os.environ.get("TAIHANG_TEST_DATA", Path(__file__).resolve().paren
 _NO_INPUT = "real input not present"
 _NO_PROGRAM = "not installed"
 _NO_MODULE = "could not import"
+# Files that wait for programs and servers take longest: begun last, one would run alone while the other process idles.
+_LONGEST = ("test_readme.py", "tests/walks/", "tests/app/", "tests/console/", "tests/conformance/", "test_incremental.py")
 _PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver", "pdftoppm": "poppler-utils"}
 
 
@@ -60,6 +62,12 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAIHANG_LANG", "en")
     # A verb that ran in this process may have chosen a language for good.
     i18n._current.set(None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first."""
+    found = len(_LONGEST)
+    items.sort(key=lambda item: next((n for n, name in enumerate(_LONGEST) if name in item.nodeid), found))
 
 
 @pytest.hookimpl(wrapper=True)

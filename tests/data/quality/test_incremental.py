@@ -51,7 +51,7 @@ def _same(one: assessment.Assessment, other: assessment.Assessment) -> None:
 
 
 @hypothesis.given(st.lists(TABLES, min_size=1, max_size=4), TABLES, st.lists(CHANGES, max_size=3), CHANGES)
-@hypothesis.settings(max_examples=25, deadline=None)
+@hypothesis.settings(max_examples=8, deadline=None)
 def test_merged_of_parts_equals_the_whole(
     first: list[Any], other: Any, rounds: list[list[Any]], others: list[Any]
 ) -> None:
