@@ -25,7 +25,14 @@ _NO_INPUT = "real input not present"
 _NO_PROGRAM = "not installed"
 _NO_MODULE = "could not import"
 # Files that wait for programs and servers take longest: begun last, one would run alone while the other process idles.
-_LONGEST = ("test_readme.py", "tests/walks/", "tests/app/", "tests/console/", "tests/conformance/", "test_incremental.py")
+_LONGEST = (
+    "test_readme.py",
+    "tests/walks/",
+    "tests/app/",
+    "tests/console/",
+    "tests/conformance/",
+    "test_incremental.py",
+)
 _PACKAGES = {"chromium": "chromium", "chromedriver": "chromium-driver", "pdftoppm": "poppler-utils"}
 
 
