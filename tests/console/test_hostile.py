@@ -117,6 +117,25 @@ def test_what_was_kept_of_it_is_shown_as_it_was_typed(
     _harmless(browser, "bad rows")
 
 
+def test_text_from_right_to_left_stands_by_itself(
+    browser: pages.Pages, things: dict[str, str], foreign: dict[str, str]
+) -> None:
+    _opened(browser, f"/tickets/{things['ticket']}")
+    browser.type("textarea", hostile.RTL)
+    browser.click(browser.t("tickets.comment"))
+    found = browser.until(
+        "return [...document.querySelectorAll('.th-event *')].find(e => !e.children.length && e.innerText === arguments[0])",
+        hostile.RTL,
+    )
+    assert browser.run("return getComputedStyle(arguments[0]).direction", found) == "rtl"
+    _opened(browser, "/assets")
+    found = browser.until(
+        "return [...document.querySelectorAll('.th-table a')].find(e => e.innerText === arguments[0])", hostile.RTL
+    )
+    assert browser.run("return getComputedStyle(arguments[0]).direction", found) == "rtl"
+    assert browser.run("return getComputedStyle(document.querySelector('.th-table')).direction") == "ltr"
+
+
 def test_a_forged_address_shows_a_page(browser: pages.Pages) -> None:
     for path in hostile.FORGED:
         _opened(browser, path)
