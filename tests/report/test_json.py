@@ -14,6 +14,7 @@ from taihang.report import json as form
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "report.schema.json"
 KEYS = [
+    "form",
     "title",
     "created",
     "synthetic",

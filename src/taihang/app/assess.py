@@ -29,6 +29,7 @@ from taihang.data.quality import (
     verdicts,
 )
 from taihang.data.quality import incremental as parts
+from taihang.data.quality.media import layout
 from taihang.engines.sources import memory
 from taihang.report import bundle, document
 from taihang.report import sections as sectioning
@@ -76,6 +77,7 @@ class Options:
     tables of one PostgreSQL database there and all else here; `duckdb`, `postgresql`, `spark` or
     `clickhouse` say where. `incremental` reads only files that are new or changed since the last such
     run of the book over the same tables, here. `progress` is told how many files of a data set were looked at.
+    `taken`: the tables of a folder are time series, or paths, and are measured as such.
     """
 
     formats: Sequence[str] = bundle.DEFAULT
@@ -89,6 +91,7 @@ class Options:
     incremental: bool = False
     progress: jobs.Progress | None = None
     beside: Beside | None = None
+    taken: layout.Taken | None = None
 
 
 def assess(
@@ -137,7 +140,7 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     floor = words.Level(fail_on) if fail_on is not None else None
     remembered = memory.Memory(home.folder() / "quality" / "files") if options.incremental else None
     files: dict[str, bytes | Path] = dict(options.beside.files) if options.beside else {}
-    laid_out = dataset.recognised(sources) if options.beside is None else None
+    laid_out = dataset.recognised(sources, options.taken) if options.beside is None else None
     seen = dataset.observed(laid_out, progress=options.progress) if laid_out is not None else None
     if seen is not None:
         book = rulebook.load(rules if rules is not None else dataset.BOOK)
@@ -167,9 +170,7 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     failed = floor is not None and any(f.level.reaches(floor) for f in report.findings)
     lines = options.gate.write(report, gate.places(book) if rules is not None else {}, floor)
     made.keep(report)
-    return Assessed(
-        report, paths.html or paths.folder, made.found, 1 if failed else 0, options.sample if cut else None, lines
-    )
+    return Assessed(report, paths.page, made.found, 1 if failed else 0, options.sample if cut else None, lines)
 
 
 def _judged(

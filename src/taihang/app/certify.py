@@ -101,7 +101,7 @@ def certify(
     stages.write_bytes(file, data)
     if ledger is not None:
         recorded("certificate", made, ids.digest(envelope.read(data, file).payload), ledger)
-    return Certified(made, file, paths.html or paths.folder)
+    return Certified(made, file, paths.page)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def shown(
         return found, None
     page = _page(found, ids.digest(held.payload), [name for name, _ in held.signatures])
     paths = bundle.write(page, Path(out), i18n.current(), {f"evidence/{NAME}": held.encoded()}, formats)
-    return found, paths.html or paths.folder
+    return found, paths.page
 
 
 def recorded(kind: str, of: certificate.Certificate, sha256: str, ledger: tuple[Path_, Path_]) -> None:
@@ -220,15 +220,11 @@ def _made(  # noqa: PLR0917 - what certify was given
         *(certificate.Basis(role="report", id=report.asset.id, sha256=sha256) for report, sha256 in told),
     ]  # fmt: skip
     scope = terms.scope.strip()
-    subjects = tuple(certificate.Subject(kind=r.asset.kind, name=r.asset.name, sha256=r.asset.sha256) for r in reports)
-    whole = [
-        subjects[0].sha256,
-        book.sha256,
-        policy.sha256,
-        issued.isoformat(),
-        [sha for _, sha in told],
-        ids.fresh_id("c"),
-    ]
+    subjects = tuple(
+        certificate.Subject(kind=a.kind, name=a.name, sha256=a.sha256, size=a.size) for a in (r.asset for r in reports)
+    )
+    judged = [sha for _, sha in told]
+    whole = [subjects[0].sha256, book.sha256, policy.sha256, issued.isoformat(), judged, ids.fresh_id("c")]
     return certificate.Certificate(
         number=ids.content_id("certificate", whole),
         title=t("title"),
@@ -271,9 +267,8 @@ def _graded(policy: grades.Loaded, reports: Sequence[document.Report], terms: Te
 
 def _measure(score: scorecard.Score) -> certificate.Measure:
     name = score.dimension if score.metric == "rows.compliance" else f"{score.dimension}/{score.metric}"
-    return certificate.Measure(
-        name=name, standing=score.standing, value=score.value, threshold=score.threshold, passed=score.passed
-    )
+    kept = {k: getattr(score, k) for k in ("standing", "value", "threshold", "passed")}
+    return certificate.Measure(name=name, **kept)
 
 
 def _page(of: certificate.Certificate, sha256: str, signers: Sequence[keys.Signer | str]) -> document.Report:
@@ -297,12 +292,14 @@ def _page(of: certificate.Certificate, sha256: str, signers: Sequence[keys.Signe
         rows.append((name, t(f"standing.{one.standing}"), shown, one.passed, note))
     basis = tuple((t(f"role.{b.role}"), b.id, b.version, b.sha256) for b in of.basis)
     return document.Report(
+        form="certificate",
         title=i18n.Text(zh=f"{of.title.zh}：{first.name}", en=f"{of.title.en}: {first.name}"),
         created=of.issued,
         synthetic=of.synthetic,
         asset=assets.Asset(
             kind=first.kind if first.kind in _KINDS else "report",  # type: ignore[arg-type]
-            name=", ".join(s.name for s in of.subjects), sha256=first.sha256, size=0,
+            name=", ".join(s.name for s in of.subjects), sha256=first.sha256,
+            size=sum(s.size or 0 for s in of.subjects),
         ),
         scorecard=scorecard.Scorecard(),
         produced_by=(words.Producer(name="taihang", version=taihang.__version__),),
@@ -314,6 +311,7 @@ def _page(of: certificate.Certificate, sha256: str, signers: Sequence[keys.Signe
             sections.Facts(
                 title=t("part"), items=tuple(sections.Fact(label=t(f"fact.{k}"), value=v) for k, v in facts)
             ),
+            _subjects(of),
             sections.Notes(title=t("met"), paragraphs=of.grade.met or (t("no_threshold"),)),
             sections.Table(title=t("measures"), columns=columns, rows=tuple(rows)),
             sections.Table(
@@ -326,7 +324,17 @@ def _page(of: certificate.Certificate, sha256: str, signers: Sequence[keys.Signe
     )  # fmt: skip
 
 
-_KINDS = ("table", "video", "model", "rulebook", "contract", "report")
+def _subjects(of: certificate.Certificate) -> sections.Table:
+    columns = tuple(
+        sections.Column(label=t(f"column.{n}"), unit=unit)
+        for n, unit in (("subject", ""), ("kind", ""), ("size", "B"), ("sha256", ""))
+    )
+    kinds = {kind: i18n.Message(key=f"report:kind.{kind}").both() for kind in _KINDS}
+    rows = tuple((s.name, kinds.get(s.kind, s.kind), s.size, s.sha256) for s in of.subjects)
+    return sections.Table(title=t("subjects"), columns=columns, rows=rows)
+
+
+_KINDS = ("table", "dataset", "video", "model", "rulebook", "contract", "report")
 
 
 def _report(path: Path) -> tuple[document.Report, str]:

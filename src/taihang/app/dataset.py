@@ -18,7 +18,9 @@ from taihang.report import sections
 from taihang.rules import rulebook
 
 BOOK = "dataset-quality"
-_COUNTS = ("files", "images", "videos", "audio", "texts", "boxes", "classes")
+_COUNTS = (
+    "files", "images", "videos", "audio", "clouds", "series", "trajectories", "texts", "boxes", "classes",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,19 +60,23 @@ class Dataset:
         long = ("videos", "audio")
         return (
             *((_t("shown.blind"),) if any(self.whole.get(name) for name in blind) else ()),
+            *((_t("shown.origin"),) if self.whole.get("clouds") else ()),
             *((_t("shown.parts"),) if any(self.whole.get(name) for name in long) else ()),
         )
 
 
-def recognised(sources: Sequence[str]) -> layout.Layout | None:
+def recognised(sources: Sequence[str], taken: layout.Taken | None = None) -> layout.Layout | None:
     """The layout when one source is a folder of media, labels or texts; None for tables.
 
-    Raises errors.UserError for such a folder beside other sources.
+    `taken`: the folder's tables are time series or paths. Raises errors.UserError for such a folder beside other
+    sources, and when something else than a folder is to be taken so.
     """
+    if taken is not None and not (len(sources) == 1 and Path(sources[0]).is_dir()):
+        raise errors.UserError("app:assess.taken")
     for source in sources:
         if "://" in source or not Path(source).is_dir() or not os.access(source, os.R_OK | os.X_OK):
             continue
-        found = layout.recognise(Path(source))
+        found = layout.recognise(Path(source), taken)
         if found is not None:
             if len(sources) > 1:
                 raise errors.UserError(

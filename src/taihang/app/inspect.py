@@ -129,7 +129,7 @@ def _one(request: walk.Request, folder: Path, began: float, formats: Sequence[st
     paths = bundle.write(report, folder, i18n.current(), files, formats)
     return Inspected(
         report=report,
-        page=paths.html or paths.folder,
+        page=paths.page,
         took_s=time.monotonic() - began,
         duration_s=walked.signals.duration_s,
         frames=walked.packets.num_rows,

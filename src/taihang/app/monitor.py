@@ -103,7 +103,7 @@ def monitor(
     paths = bundle.write(report, Path(out), i18n.current(), files, options.formats)
     floor = words.Level(fail_on) if fail_on is not None else None
     failed = floor is not None and any(f.level.reaches(floor) for f in report.findings)
-    return Monitored(report, paths.html or paths.folder, found, 1 if failed else 0)
+    return Monitored(report, paths.page, found, 1 if failed else 0)
 
 
 def _report(

@@ -108,7 +108,7 @@ def _written(made: profiles.Profile, old: profiles.Profile | None, folder: Path,
         CROISSANT: croissant.described(made, file=Path(made.asset.name).is_file()).encode(),
     }
     paths = bundle.write(report, folder, i18n.current(), files)
-    return Profiled(made, paths.html or paths.folder, changes, len(rules), seconds)
+    return Profiled(made, paths.page, changes, len(rules), seconds)
 
 
 def _asset(made: profiles.Profile) -> assets.Asset:

@@ -45,6 +45,12 @@ class Paths:
     md: Path | None = None
     evidence: Path | None = None
 
+    @property
+    def page(self) -> Path:
+        """What somebody reads first: the page, or the first other form that was asked for."""
+        forms = (self.html, self.pdf, self.docx, self.md, self.xlsx, self.json)
+        return next((one for one in forms if one is not None), self.folder)
+
 
 def write(
     report: document.Report,
@@ -102,8 +108,11 @@ def known(formats: Sequence[str]) -> tuple[str, ...]:
 
 
 def asked(text: str) -> tuple[str, ...]:
-    """Formats from a text such as `pdf,xlsx`; the page and the JSON are always among them. Raises as `known` does."""
-    return known(["html", "json", *(name for part in text.split(",") if (name := part.strip()))])
+    """Formats from a text such as `pdf,xlsx`; the JSON, which programs go on with, is always among them.
+
+    Raises as `known` does.
+    """
+    return known([*(name for part in text.split(",") if (name := part.strip())), "json"])
 
 
 def usable(out_dir: Path) -> None:

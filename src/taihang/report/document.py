@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pydantic
 
@@ -18,9 +19,11 @@ class Report(words.Word):
 
     Findings are kept in the order in which every form numbers them: violations before
     insufficient evidence, the gravest level first, then by rule, by time and by id. `limits` say
-    what the parts that took part cannot see. A report on a synthetic asset is synthetic.
+    what the parts that took part cannot see. A report on a synthetic asset is synthetic. The readable form of a
+    `certificate` is no draft: it was signed elsewhere, has no findings of its own and no line to sign on.
     """
 
+    form: Literal["report", "certificate"] = "report"
     title: i18n.Text
     created: pydantic.AwareDatetime
     synthetic: bool = False

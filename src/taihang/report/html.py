@@ -114,9 +114,9 @@ class _Page:
         )
 
     def _margins(self) -> str:
-        """What every printed page carries: that it is a draft, of what, and that it is synthetic."""
+        """What every printed page carries: whether it is a draft, of what, and that it is synthetic."""
         texts = {
-            "bottom-left": f"{self.phrases.t('draft_short')} · {self.report.asset.id}",
+            "bottom-left": f"{self.phrases.footing(self.report)} · {self.report.asset.id}",
             "top-center": self.phrases.t("synthetic.title") if self.report.synthetic else "",
         }
         boxes = "".join(f'@{place} {{ content: "{_css(text)}"; }} ' for place, text in texts.items() if text)

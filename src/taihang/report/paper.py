@@ -64,12 +64,16 @@ class Draft:
     def build(self) -> None:
         """Write all of it."""
         self._head()
-        self._asset()
+        own = self.report.form == "report"
+        if own:
+            self._glance()
+            self._asset()
         free = [s for s in self.report.sections if not (isinstance(s, sections.Table) and s.finding is not None)]
         for section in free:
             if isinstance(section, (sections.Facts, *charts.CHARTS)):
                 self._section(section)
-        self._findings()
+        if own:
+            self._findings()
         for section in free:
             if not isinstance(section, (sections.Facts, timeline.Timeline, *charts.CHARTS)):
                 self._section(section)
@@ -80,13 +84,16 @@ class Draft:
         said, page, report = self.said, self.page, self.report
         title = said.say(report.title)
         mark = f"{said.t('synthetic.title')} · " if report.synthetic else ""
-        page.running(f"{mark}{plain.short(title, said.language, 80)}", f"{said.t('draft_short')} · {report.asset.id}")
+        page.running(f"{mark}{plain.short(title, said.language, 80)}", f"{said.footing(report)} · {report.asset.id}")
         page.heading(title, 0)
-        page.text(said.t("draft"), grey=True)
+        page.text(said.standing(report), grey=True)
         page.text(f"{said.t('created')} {plain.moment(report.created)}", grey=True)
         if report.synthetic:
             page.framed(said.t("synthetic.title"), said.t("synthetic.text"))
-        tally = view.tally(report)
+
+    def _glance(self) -> None:
+        said, page = self.said, self.page
+        tally = view.tally(self.report)
         page.heading(said.t("glance.title"), 1)
         found = said.t("glance.found", count=tally.total, grave=tally.grave) if tally.total else said.t("glance.none")
         spans = said.t("glance.spans", count=tally.spans_not_judged) if tally.spans_not_judged else ""
@@ -332,10 +339,11 @@ class Draft:
             ("windows", f"certutil -hashfile {file} SHA256"),
         ]
         page.pairs([(said.t(f"verify.{key}"), command) for key, command in commands], label_mm=70)
-        page.heading(said.t("sign.title"), 1)
-        page.text(said.t("sign.text"))
-        page.lines([said.t("sign.opinion")], across=1)
-        page.lines([said.t(f"sign.{key}") for key in ("inspector", "number", "second", "date")])
+        if report.form == "report":
+            page.heading(said.t("sign.title"), 1)
+            page.text(said.t("sign.text"))
+            page.lines([said.t("sign.opinion")], across=1)
+            page.lines([said.t(f"sign.{key}") for key in ("inspector", "number", "second", "date")])
         queries = [s for s in report.scorecard.scores[:_MOST_ROWS] if s.query]
         if queries:
             page.heading(said.t("queries.title"), 1)

@@ -13,7 +13,7 @@ from taihang.core import finding as findings
 from taihang.core import i18n, words
 from taihang.core import rule as rules
 from taihang.core import scorecard as scores
-from taihang.report import plain, sections, view
+from taihang.report import document, plain, sections, view
 
 _MOST_ROW_NUMBERS = 20
 _MOST_LABELS = 8
@@ -29,6 +29,14 @@ class Phrases:
     def t(self, key: str, **values: Any) -> str:
         """A text of the report's own catalogue."""
         return i18n.text(f"report:{key}", self.language, **values)
+
+    def standing(self, report: document.Report) -> str:
+        """The line above a report: a draft until somebody signs, or the readable form of what is signed."""
+        return self.t("certified" if report.form == "certificate" else "draft")
+
+    def footing(self, report: document.Report) -> str:
+        """The same on every page, in short."""
+        return self.t("certified_short" if report.form == "certificate" else "draft_short")
 
     def core(self, key: str) -> str:
         """A text of the core catalogue."""

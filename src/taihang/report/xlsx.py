@@ -89,15 +89,17 @@ class _Book:
         tally = view.tally(report)
         sheet = self._add(said.t("glance.title"))
         self._cell(sheet, 0, 0, said.say(report.title), self.title)
-        lines: list[tuple[Cell, Cell]] = [(said.t("draft"), None), (said.t("created"), plain.moment(report.created))]
+        lines: list[tuple[Cell, Cell]] = [
+            (said.standing(report), None),
+            (said.t("created"), plain.moment(report.created)),
+        ]
         if report.synthetic:
             lines.append((said.t("synthetic.title"), said.t("synthetic.text")))
         lines += [(said.t("asset.name"), report.asset.name), (said.t("asset.sha256"), report.asset.sha256)]
-        lines += [(said.level(level), count) for level, count in tally.violated.items()]
-        lines += [
-            (said.t("glance.insufficient"), tally.insufficient),
-            (said.t("glance.not_judged"), tally.rules_not_judged),
-        ]
+        if report.form == "report":
+            lines += [(said.level(level), count) for level, count in tally.violated.items()]
+            lines.append((said.t("glance.insufficient"), tally.insufficient))
+        lines.append((said.t("glance.not_judged"), tally.rules_not_judged))
         for section in report.sections:
             if isinstance(section, sections.Facts):
                 lines += [(f.label, f"{said.value(f.value)} {f.unit}".strip()) for f in section.items]

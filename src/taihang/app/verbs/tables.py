@@ -54,6 +54,7 @@ def _assess(
     show_values: Annotated[bool, typer.Option("--show-values", help=t("help.show_values"))] = False,
     engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help=t("help.engine"))] = "auto",
     incremental: Annotated[bool, typer.Option("--incremental", help=t("help.incremental"))] = False,
+    taken: Annotated[Literal["series", "trajectory"] | None, typer.Option("--as", help=t("help.taken"))] = None,
     server: Server = None,
     lang: Lang = None,
 ) -> None:
@@ -67,7 +68,7 @@ def _assess(
         remote.refuse(
             server, formats=formats != FORMATS, junit=bool(junit), sarif=bool(sarif), annotations=bool(annotations),
             sample=bool(sample), by_time=bool(by_time),
-            standard=bool(standard), show_values=show_values, engine=engine != "auto",
+            standard=bool(standard), show_values=show_values, engine=engine != "auto", **{"as": taken is not None},
         )  # fmt: skip
         more = {"fail_on": fail_on, "as_of": moment.isoformat() if moment else None}
         with terminal.Progress() as progress:
@@ -85,6 +86,7 @@ def _assess(
             engine=engine,
             incremental=incremental,
             progress=progress,
+            taken=taken,
         )
         done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
     remember(lambda known: cataloguing.assessed(known, done))

@@ -25,12 +25,13 @@ _SKEW = datetime.timedelta(minutes=5)  # between two clocks
 
 
 class Subject(words.Word):
-    """What is certified; `kind` is free: table, video, model, programme …"""
+    """What is certified; `kind` is free: table, video, model, programme …; `size` in bytes where it has one."""
 
     kind: words.Slug
     name: str
     sha256: words.Sha256
     version: str = ""
+    size: int | None = pydantic.Field(default=None, ge=0)
 
 
 class Basis(words.Word):

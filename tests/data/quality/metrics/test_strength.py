@@ -11,6 +11,7 @@ import pytest
 
 from taihang.data.quality.metrics import (
     boxes,
+    change,
     examples,
     film,
     points,
@@ -137,6 +138,11 @@ CASES: dict[str, Corruption] = {
     "trajectory.still": lambda s, n: trajectory.halted(trajectory.drawn(seed=n), 0.9 * s),
     "trajectory.error": lambda s, n: (trajectory.drawn(seed=n), trajectory.scattered(trajectory.drawn(seed=n), 5 * s)),
     "trajectory.rate": lambda s, n: trajectory.slowed(trajectory.drawn(seed=n), 1 + 10 * s),
+    "table.psi": lambda s, n: change.moved(s, n + 2),
+    "table.ks": lambda s, n: change.moved(s, n + 2),
+    "table.js": lambda s, n: change.skewed(s, n + 2),
+    "table.tvd": lambda s, n: change.skewed(s, n + 2),
+    "table.volume": lambda s, n: change.shortened(0.9 * s, n + 2),
     "table.completeness": lambda s, n: table.emptied(table.drawn(seed=n), s),
     "table.repeated": lambda s, n: table.copied(table.drawn(seed=n), s),
     "table.constant": lambda s, n: table.levelled(table.drawn(seed=n), round(4 * s)),

@@ -11,10 +11,12 @@ from typing import Any, Literal
 import pydantic
 
 from taihang.core import errors, settings
+from taihang.data.quality.media import clouds, timing
 from taihang.engines.media import image
 from taihang.engines.sources import paths
 
-Kind = Literal["coco", "yolo", "voc", "tc609", "alpaca", "jsonl", "media"]
+Kind = Literal["coco", "yolo", "voc", "tc609", "alpaca", "jsonl", "media", "points", "series", "trajectory"]
+Taken = Literal["series", "trajectory"]
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".avi", ".ts", ".m4v", ".flv", ".wmv", ".webm", ".mpg", ".mpeg"})
 SOUNDS = frozenset({".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".wma", ".amr"})
 _TABLES = frozenset({".parquet", ".pq", ".csv", ".tsv", ".arrow", ".feather", ".ipc", ".avro", ".orc"})
@@ -27,6 +29,7 @@ class Limits(settings.Section):
 
     `max_files` of a folder; `max_picture_pixels` of a picture that is decoded, larger ones are judged by
     their header; `max_picture_bytes` of a picture's file; `max_label_bytes` of one file of labels or records;
+    `max_points` of a cloud, series or path, of which a larger one is not measured;
     `max_sound_s` and `max_frames` of one sound or film, beyond which parts spread evenly are looked at.
     """
 
@@ -35,6 +38,7 @@ class Limits(settings.Section):
     max_picture_pixels: int = pydantic.Field(default=100_000_000, ge=1)
     max_picture_bytes: int = pydantic.Field(default=512 << 20, ge=1)
     max_label_bytes: int = pydantic.Field(default=1 << 30, ge=1)
+    max_points: int = pydantic.Field(default=10_000_000, ge=1)
     max_sound_s: float = pydantic.Field(default=300.0, gt=0)
     max_frames: int = pydantic.Field(default=1500, ge=50)
     batch: int = pydantic.Field(default=128, ge=1, le=10_000)
@@ -42,7 +46,10 @@ class Limits(settings.Section):
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """A file below the folder: its name there, its kind (`image`, `video`, `audio`, `text`, `label`, `other`)."""
+    """A file below the folder: its name there, and its kind.
+
+    `image`, `video`, `audio`, `points`, `series`, `trajectory`, `text`, `label` or `other`.
+    """
 
     name: str
     kind: str
@@ -66,14 +73,18 @@ class Layout:
         return [file for file in self.files if file.kind == kind and not file.fault]
 
 
-def recognise(root: Path) -> Layout | None:  # noqa: PLR0911 - a layout each
+def recognise(root: Path, taken: Taken | None = None) -> Layout | None:  # noqa: PLR0911 - a layout each
     """The layout of a folder; None when it is no data set of media, labels or texts, but perhaps of tables.
 
-    Raises errors.UserError for a folder of too many files or one that cannot be listed.
+    `taken`: its tables are time series, or paths, and nothing else in it is looked at. Raises errors.UserError
+    for a folder of too many files, one that cannot be listed, or one that holds nothing of what it is taken for.
     """
     files = [_file(root, path, reason) for path, reason in paths.files(root, Limits.current().max_files)]
+    if taken is not None:
+        return _taken(root, taken, files)
     suffixes = {Path(f.name).suffix.lower() for f in files if not f.fault}
-    media = any(f.kind in {"image", "video", "audio"} for f in files)
+    measured = {f.kind for f in files if not f.fault} & {"image", "video", "audio", "points", "trajectory"}
+    media = bool(measured)
     if not media and suffixes & _TABLES:
         return None
     by_name = {f.name: f for f in files if not f.fault}
@@ -96,13 +107,26 @@ def recognise(root: Path) -> Layout | None:  # noqa: PLR0911 - a layout each
     if kinds and not media:
         kind: Kind = "alpaca" if "alpaca" in kinds.values() else "jsonl"
         return _labelled(root, kind, files, tuple(kinds))
-    return Layout(root, "media", tuple(files), tuple(kinds)) if media else None
+    if not media:
+        return None
+    alone: Kind = "points" if measured == {"points"} else "trajectory" if measured == {"trajectory"} else "media"
+    return Layout(root, alone, tuple(files), tuple(kinds))
+
+
+def _taken(root: Path, taken: Taken, files: list[File]) -> Layout:
+    """Tables as series or paths; documents of paths too when these are asked for."""
+    known = timing.TABLES | (timing.PATHS if taken == "trajectory" else frozenset())
+    kept = [dataclasses.replace(f, kind=taken if Path(f.name).suffix.lower() in known else "other") for f in files]
+    if not any(f.kind == taken for f in kept):
+        raise errors.UserError("data.quality.media:not_taken", path=root, suffixes=", ".join(sorted(known)))
+    return Layout(root, taken, tuple(kept))
 
 
 def _file(root: Path, path: Path, reason: str) -> File:
     status, suffix = path.lstat(), path.suffix.lower()
     kind = (
         "image" if suffix in image.SUFFIXES else "video" if suffix in VIDEOS else "audio" if suffix in SOUNDS
+        else "points" if suffix in clouds.SUFFIXES else "trajectory" if suffix in timing.PATHS
         else "text" if suffix in {".txt", ".jsonl", ".json", ".ndjson", ".md"} else "other"
     )  # fmt: skip
     return File(path.relative_to(root).as_posix(), kind, status.st_size, status.st_mtime_ns, reason)

@@ -13,12 +13,16 @@ import cv2
 import pyarrow as pa
 
 from taihang.core import errors, ids
-from taihang.data.quality.media import filming, layout, listening, tables
+from taihang.data.quality.media import clouds, filming, layout, listening, tables, timing, unfit
 from taihang.data.quality.metrics.picture import Picture
 from taihang.engines.media import image
 
 Row = dict[str, Any]
-TABLES = {"image": "images", "video": "videos", "audio": "audio"}
+TABLES = {
+    "image": "images", "video": "videos", "audio": "audio", "points": "clouds", "series": "series",
+    "trajectory": "trajectories",
+}  # fmt: skip
+_Found = tuple[list[Row], list[Row]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,24 +44,26 @@ class Piece:
 
 def look(shared: Shared, piece: Piece) -> dict[str, pa.Table]:
     """The rows of the files in order, and the spans found in them. No file of them ends the work."""
-    one: Callable[[Path, layout.File, layout.Limits], tuple[Row, list[Row]]] = {
-        "image": _image, "video": _video, "audio": _audio,
+    one: Callable[[Path, layout.File, layout.Limits], _Found] = {
+        "image": _image, "video": _video, "audio": _audio, "points": _points, "series": _series,
+        "trajectory": _trajectory,
     }[piece.kind]  # fmt: skip
 
-    def safe(file: layout.File) -> tuple[Row, list[Row]]:
+    def safe(file: layout.File) -> _Found:
         row: Row = {"path": file.name, "bytes": file.size, "decoded": False}
         try:
-            more, spans = one(shared.root / file.name, file, shared.limits)
+            found, spans = one(shared.root / file.name, file, shared.limits)
         except (OSError, errors.TaihangError, MemoryError, ValueError, cv2.error) as error:
-            return {**row, "fault": _word(error)}, []
-        return {**row, **more}, [{"path": file.name, **span} for span in spans]
+            return [{**row, "fault": _word(error)}], []
+        return [{**row, **more} for more in found], [{"path": file.name, **span} for span in spans]
 
     # OpenCV and FFmpeg leave the interpreter's lock while they work; their own threads would only wait on each other.
     cv2.setNumThreads(1)
     with futures.ThreadPoolExecutor(max(1, shared.threads)) as pool:
         found = list(pool.map(safe, piece.files))
     spans = [span for _, some in found for span in some]
-    return {"rows": tables.made(TABLES[piece.kind], [row for row, _ in found]), "spans": tables.made("spans", spans)}
+    rows = [row for some, _ in found for row in some]
+    return {"rows": tables.made(TABLES[piece.kind], rows), "spans": tables.made("spans", spans)}
 
 
 def threads(given: int | None) -> int:
@@ -65,11 +71,11 @@ def threads(given: int | None) -> int:
     return given or len(os.sched_getaffinity(0))
 
 
-def _image(path: Path, file: layout.File, limits: layout.Limits) -> tuple[Row, list[Row]]:
+def _image(path: Path, file: layout.File, limits: layout.Limits) -> _Found:
     if file.size > limits.max_picture_bytes:
         with path.open("rb") as raw:
             found = image.header(raw.read(1 << 16))
-        return {**_seen(found), "fault": "large"}, []
+        return [{**_seen(found), "fault": "large"}], []
     data = path.read_bytes()
     row: Row = {"sha256": ids.digest(data)}
     try:
@@ -77,10 +83,10 @@ def _image(path: Path, file: layout.File, limits: layout.Limits) -> tuple[Row, l
         row |= _seen(found)
         picture = Picture(image.decode(data, found, limits.max_picture_pixels), found.bits)
     except image.BadImage as fault:
-        return {**row, "fault": fault.fault}, []
+        return [{**row, "fault": fault.fault}], []
     row |= _measures("images", picture)
     row["fingerprint"] = picture.fingerprint - (1 << 64 if picture.fingerprint >> 63 else 0)
-    return {**row, "decoded": True}, []
+    return [{**row, "decoded": True}], []
 
 
 def _seen(found: image.Header) -> Row:
@@ -95,15 +101,38 @@ def _seen(found: image.Header) -> Row:
     }
 
 
-def _video(path: Path, file: layout.File, limits: layout.Limits) -> tuple[Row, list[Row]]:
+def _video(path: Path, file: layout.File, limits: layout.Limits) -> _Found:
     film, more = filming.film(path, limits.max_frames)
     row = {**more, **_measures("videos", film), "sha256": _digest(path), "decoded": True}
-    return row, filming.spans(film)
+    return [row], filming.spans(film)
 
 
-def _audio(path: Path, file: layout.File, limits: layout.Limits) -> tuple[Row, list[Row]]:
+def _audio(path: Path, file: layout.File, limits: layout.Limits) -> _Found:
     sound, more, spans = listening.sound(path, limits.max_sound_s)
-    return {**more, **_measures("audio", sound), "sha256": _digest(path), "decoded": True}, spans
+    return [{**more, **_measures("audio", sound), "sha256": _digest(path), "decoded": True}], spans
+
+
+def _points(path: Path, file: layout.File, limits: layout.Limits) -> _Found:
+    cloud, more = clouds.cloud(path, limits.max_points)
+    return [{**more, **_measures("clouds", cloud), "sha256": _digest(path), "decoded": True}], []
+
+
+def _series(path: Path, file: layout.File, limits: layout.Limits) -> _Found:
+    """A row for each column of numbers."""
+    same = {"sha256": _digest(path), "decoded": True}
+    return [
+        {"column": name, "rows": len(one.times), **_measures("series", one), **same}
+        for name, one in timing.columns(path, limits.max_points)
+    ], []
+
+
+def _trajectory(path: Path, file: layout.File, limits: layout.Limits) -> _Found:
+    """A row for each path."""
+    same = {"sha256": _digest(path), "decoded": True}
+    return [
+        {"track": name, "positions": len(one.times), **_measures("trajectories", one), **same}
+        for name, one in timing.paths(path, limits.max_points, limits.max_label_bytes)
+    ], []
 
 
 def _digest(path: Path) -> str:
@@ -116,7 +145,7 @@ def _measures(name: str, item: Any) -> Mapping[str, float | None]:
 
 
 def _word(error: Exception) -> str:
-    if isinstance(error, image.BadImage):
+    if isinstance(error, (image.BadImage, unfit.Unfit)):
         return error.fault
     if isinstance(error, errors.TaihangError):
         return error.message.key.rpartition(":")[2].rpartition(".")[2]

@@ -229,6 +229,8 @@ def _copies(paths: list[str], hashes: list[str | None], prints: list[int | None]
 
 def _with(rows: pa.Table, extra: Mapping[str, list[Any]], start: int) -> pa.Table:
     for column, values in extra.items():
+        if column not in rows.schema.names:
+            continue
         at = rows.schema.get_field_index(column)
         some = pa.array(values[start : start + rows.num_rows], rows.schema.field(column).type)
         rows = rows.set_column(at, rows.schema.field(column), some)

@@ -20,6 +20,10 @@ _OWN: dict[str, dict[str, pa.DataType]] = {
     },
     "videos": {**_FILE, "codec": _TEXT, "width": _WHOLE, "height": _WHOLE, "seen": _NUMBER, "copy_of": _TEXT},
     "audio": {**_FILE, "codec": _TEXT, "seen": _NUMBER, "copy_of": _TEXT},
+    "clouds": {**_FILE, "format": _TEXT, "copy_of": _TEXT},
+    # A row a column of numbers of a table over its times, and a row a path.
+    "series": {**_FILE, "column": _TEXT, "rows": _WHOLE},
+    "trajectories": {**_FILE, "track": _TEXT, "positions": _WHOLE},
     # Where in a film or sound something is: frozen, black, dropped, silent, clipped.
     "spans": {"path": _TEXT, "kind": _TEXT, "start_s": _NUMBER, "end_s": _NUMBER, "length_s": _NUMBER},
     "boxes": {
@@ -51,11 +55,15 @@ _OWN: dict[str, dict[str, pa.DataType]] = {
     # One row about the whole.
     "dataset": {
         "layout": _TEXT, "files": _WHOLE, "bytes": _WHOLE, "images": _WHOLE, "videos": _WHOLE, "audio": _WHOLE,
-        "texts": _WHOLE, "boxes": _WHOLE, "classes": _WHOLE, "labelled_share": _NUMBER, "balance": _NUMBER,
-        "evenness": _NUMBER, "documents": _WHOLE,
+        "clouds": _WHOLE, "series": _WHOLE, "trajectories": _WHOLE, "texts": _WHOLE,
+        "boxes": _WHOLE, "classes": _WHOLE, "labelled_share": _NUMBER, "balance": _NUMBER, "evenness": _NUMBER,
+        "documents": _WHOLE,
     },
 }  # fmt: skip
-_MEASURED = {"images": "image", "videos": "video", "audio": "audio", "texts": "text"}
+_MEASURED = {
+    "images": "image", "videos": "video", "audio": "audio", "clouds": "points", "series": "series",
+    "trajectories": "trajectory", "texts": "text",
+}  # fmt: skip
 # Columns that shipped rulebooks name: NULL, so not judged, where no metric of that name is registered.
 _NAMED = {
     "texts": (

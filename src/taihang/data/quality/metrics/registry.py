@@ -32,6 +32,7 @@ MODULES: list[str] = [
     "taihang.data.quality.metrics.agreement",
     "taihang.data.quality.metrics.audio",
     "taihang.data.quality.metrics.boxes",
+    "taihang.data.quality.metrics.change",
     "taihang.data.quality.metrics.image",
     "taihang.data.quality.metrics.points",
     "taihang.data.quality.metrics.series",

@@ -138,27 +138,27 @@ def table(spec: str, time: str | None, zone: datetime.tzinfo) -> History:
     Times without a zone are of `zone`. Raises errors.UserError.
     """
     opened = opening.open(spec)
-    column = _time_column(opened, time)
-    numbers = [c.name for c in opened.columns if c.name != column and _is_number(c.type)]
+    column = time_column(opened, time)
+    numbers = [c.name for c in opened.columns if c.name != column and is_number(c.type)]
     if not numbers:
         raise errors.UserError("data.quality.monitors:reading.numbers", path=opened.name)
-    stamps: list[datetime.datetime] = []
+    every: list[datetime.datetime] = []
     parts: list[np.ndarray] = []
     for chunk in opened.chunks([column, *numbers]):
-        some = _times(chunk.data.column(column), opened.name, column, zone)
-        found = [_floats(chunk.data.column(name)) for name in numbers]
+        some = stamps(chunk.data.column(column), opened.name, column, zone)
+        found = [floats(chunk.data.column(name)) for name in numbers]
         keep = np.array([t is not None for t in some], bool)
-        stamps += [t for t in some if t is not None]
+        every += [t for t in some if t is not None]
         parts.append(np.column_stack(found)[keep])
-        if len(stamps) > _MOST_POINTS:
+        if len(every) > _MOST_POINTS:
             raise errors.UserError("data.quality.monitors:reading.long", path=opened.name, most=_MOST_POINTS)
-    if not stamps:
+    if not every:
         raise errors.UserError("data.quality.monitors:reading.times", path=opened.name, column=column)
     sha256, _ = opened.digest()
     kept = numbers[:MOST_MONITORS]
     values = np.concatenate(parts)[:, : len(kept)]
     # Of two rows of one time the later one stays.
-    places = {at: row for row, at in enumerate(stamps)}
+    places = {at: row for row, at in enumerate(every)}
     order = sorted(places)
     values = values[[places[at] for at in order]]
     values[~np.isfinite(values)] = np.nan
@@ -193,7 +193,8 @@ def _read(path: Path) -> bytes:
         raise errors.UserError("data.quality.monitors:reading.profile", path=path, reason=reason) from None
 
 
-def _time_column(opened: source.Source, named: str | None) -> str:
+def time_column(opened: source.Source, named: str | None) -> str:
+    """The column of times: the one named, else the first that holds some. Raises errors.UserError."""
     names = [c.name for c in opened.columns]
     if named is not None:
         if named not in names:
@@ -220,7 +221,8 @@ def _parsed(value: str) -> datetime.datetime | None:
         return None
 
 
-def _times(values: pa.Array, where: str, column: str, zone: datetime.tzinfo) -> list[datetime.datetime | None]:
+def stamps(values: pa.Array, where: str, column: str, zone: datetime.tzinfo) -> list[datetime.datetime | None]:
+    """Times of a column, those without a zone in `zone`; None for NULL. Raises errors.UserError for another text."""
     kind = values.type
     if pa.types.is_date(kind):
         values = values.cast(pa.timestamp("us"))
@@ -239,10 +241,12 @@ def _times(values: pa.Array, where: str, column: str, zone: datetime.tzinfo) -> 
     return found
 
 
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
+    """True for whole, floating and decimal numbers."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
-def _floats(values: pa.Array) -> np.ndarray:
+def floats(values: pa.Array) -> np.ndarray:
+    """A column of numbers as doubles, NaN for NULL."""
     made: np.ndarray = pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return made

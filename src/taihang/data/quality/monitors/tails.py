@@ -15,7 +15,7 @@ _PRIOR_COUNT, _PRIOR_EXCESS = 4.0, 0.45
 _ROUNDS, _JOINS = 6, 1.15
 _HEAVIEST = 1.8  # times a normal tail: what needs more is held by the back-test
 _PLENTY = 200  # scores from which on each side has a tail of its own
-AIM_DAILY, AIM_INTRADAY = 1.5, 0.5
+AIM_DAILY, AIM_INTRADAY = 2.0, 0.4
 """So many times the budget is aimed at: tails fitted to few points come out too wide, to many hours too narrow."""
 _MOST_RATE = 0.05
 _INTRADAY_S = 6 * 3600.0
