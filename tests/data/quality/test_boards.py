@@ -134,10 +134,10 @@ def test_a_sample_may_fail_and_never_passes(at_home: Path) -> None:
 def test_personal_values_are_hidden_in_samples_unless_asked_for(at_home: Path) -> None:
     write(at_home, [3])
     rules(at_home, GROWN)
-    hidden = (run(at_home, 0).page / "report.json").read_text(encoding="utf-8")
+    hidden = run(at_home, 0).page.read_text(encoding="utf-8")
     assert "13812345678" not in hidden
     assert "王小明" not in hidden
-    shown = (run(at_home, 1, show_values=True).page / "report.json").read_text(encoding="utf-8")
+    shown = run(at_home, 1, show_values=True).page.read_text(encoding="utf-8")
     assert "13812345678" in shown
     assert "王小明" in shown
 
