@@ -102,7 +102,8 @@ def test_a_file_between_others_is_changed_and_the_last_one_goes(folder: Path) ->
             _put(folder / "t", "b", _table([(50, "b", 9.0)]))
         else:
             (folder / "t" / "c.parquet").unlink()
-    found, _ = incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    found, reused = incremental.assess(BOOK, _targets(folder), state=folder / "state")
+    assert reused["t"] == incremental.Reused((), ("a.parquet", "b.parquet"))
     _same(found, assessment.assess(BOOK, _targets(folder)))
 
 
