@@ -12,6 +12,8 @@ python=$venv/bin/python
 
 # A user's own settings for other environments must not leak into this one.
 unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX UV_SYSTEM_PYTHON
+# Every command is a Python of its own: without bytecode each would compile some hundred modules anew.
+unset PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 export PYTHONNOUSERSITE=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 env_language() {
