@@ -15,7 +15,7 @@ LATER = """
 from nicegui import ui
 from taihang.app.console import registry
 
-@registry.page("/later", key="app.console:tickets", icon="sensors", order=25, action="asset:read")
+@registry.page("/later", key="app.console:welcome", icon="sensors", order=25, action="asset:read")
 async def later(looking):
     ui.label("a later domain " + looking.language)
 """

@@ -44,7 +44,7 @@ class Pages(chromium.Browser):
                 if found := self.run(script, *args):
                     return found
             time.sleep(0.1)
-        raise AssertionError(f"never: {script} {args}\n{self.run('return document.body.innerText')[:2000]}")
+        raise AssertionError(f"never: {script} {args}\n{self.run('return document.body.innerText')[-4000:]}")
 
     def sees(self, text: str) -> None:
         """The text is shown."""
