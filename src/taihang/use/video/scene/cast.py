@@ -125,22 +125,23 @@ def _shadow(frame: Pixels, view: View, depth: Field | None, foot: Field) -> None
     """Darken the floor about the feet, but not a wall or a desk before or behind them."""
     wide = 0.50 * view.focal / foot[2]
     high = wide * max(0.12, min(0.8, view.y / foot[2]))
-    soften(
-        frame,
-        float(foot[0]),
-        float(foot[1]),
-        (wide, high),
-        0.62,
-        where=None if depth is None else np.abs(depth - foot[2]) < _FLOOR_M,
-    )
+    floor = None if depth is None else (depth, float(foot[2]))
+    soften(frame, float(foot[0]), float(foot[1]), (wide, high), 0.62, floor=floor)
 
 
 def soften(
-    frame: Pixels, x: float, y: float, axes: tuple[float, float], strength: float, *, where: Mask | None = None
+    frame: Pixels,
+    x: float,
+    y: float,
+    axes: tuple[float, float],
+    strength: float,
+    *,
+    floor: tuple[Field, float] | None = None,
 ) -> None:
     """Darken a soft ellipse of half axes `axes` (wide, high) pixels by up to `strength` (0–1), in place.
 
-    `where`, of the frame's size, keeps it from the other pixels.
+    `floor`, the depth of each pixel of the frame and the one of the feet in metres, keeps it from what lies
+    before or behind.
     """
     wide, high = axes
     x0, y0 = max(0, math.floor(x - wide)), max(0, math.floor(y - high))
@@ -151,7 +152,8 @@ def soften(
     half = blob.shape[0] / 2
     place = np.array([[wide / half, 0, x - wide - x0], [0, high / half, y - high - y0]], np.float64)
     dark = cv2.warpAffine(blob, place, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
-    if where is not None:
-        dark = dark * where[y0:y1, x0:x1]
+    if floor is not None:
+        depth, away = floor
+        dark = dark * (np.abs(depth[y0:y1, x0:x1] - np.float64(away)) < _FLOOR_M)
     part = frame[y0:y1, x0:x1]
     part[:] = (part * (1 - strength * dark[..., None])).astype(np.uint8)

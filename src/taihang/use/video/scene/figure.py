@@ -237,12 +237,11 @@ def _draw(
     near = ends[0, 2] + (ends[1, 2] - ends[0, 2]) * t + bulge / SCALE
     window = (slice(y0, y1), slice(x0, x1))
     take = (cover > 0.5) & (near > depth[window])
-    colour = np.broadcast_to(np.array(part.colour, np.float32), (*take.shape, 3))
-    for low, high in part.stripes:
-        band = (t >= low) & (t <= high)
-        colour = np.where(band[..., None], np.array(look.stripe, np.float32) * 1.15, colour)
     depth[window][take] = near[take]
-    albedo[window][take] = colour[take]
+    albedo[window][take] = np.array(part.colour, np.float32)
+    for low, high in part.stripes:
+        band = take & (t >= low) & (t <= high)
+        albedo[window][band] = np.array(look.stripe, np.float32) * 1.15
     np.maximum(alpha[window], cover, out=alpha[window])
 
 
