@@ -13,6 +13,8 @@ from nicegui import ui
 from taihang.app.console import cells, frame, moments, visit
 from taihang.core import errors
 
+Case = dict[str, Any]  # roles, action, allowed: what a policy must answer before it comes into force
+
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,49}")
 
 
@@ -29,7 +31,7 @@ async def show(looking: visit.Visit) -> None:
         allowed.props("outlined dense use-chips").classes("w-96")
 
         async def add() -> None:
-            await _kept(looking, newest, *_extended(newest, (name.value or "").strip(), list(allowed.value or [])))
+            await _kept(looking, *_extended(newest, (name.value or "").strip(), list(allowed.value or [])))
 
         ui.button(t("roles.add"), icon="add_moderator", on_click=frame.acting(looking, add)).props("unelevated no-caps")
     if found["items"]:
@@ -74,34 +76,43 @@ def _text(looking: visit.Visit, newest: dict[str, Any] | None) -> None:
         role = ui.input(t("roles.case_role"), value="viewer").props("outlined dense maxlength=50")
         action = ui.input(t("roles.case_action"), value="asset:read").props("outlined dense maxlength=100")
         told = ui.label("").props('role="status"')
+        tried: list[Case] = []
 
         async def attempt() -> None:
-            case = {"roles": [role.value or ""], "action": action.value or "", "allowed": True}
+            case: Case = {"roles": [role.value or ""], "action": action.value or "", "allowed": True}
             body = {"text": text.value or "// ", "cases": [case]}
             made = (await looking.api.post("policies/trial", body))["items"][0]
+            tried.append({**case, "allowed": made["allowed"]})
             reasons = ", ".join(made["reasons"])
             told.set_text(t("roles.yes" if made["allowed"] else "roles.no", reasons=reasons or "—"))
 
         async def keep() -> None:
             roles = [part.strip() for part in (own.value or "").replace("，", ",").split(",") if part.strip()]
-            await _kept(looking, newest, text.value or "", roles)
+            # What was tried here and looked right goes along: nothing comes into force that nobody tried.
+            await _kept(looking, text.value or "", roles, _told_last([*(newest["cases"] if newest else []), *tried]))
 
         ui.button(t("roles.try"), icon="science", on_click=frame.acting(looking, attempt)).props("outline no-caps")
         ui.button(t("roles.keep"), icon="save", on_click=frame.acting(looking, keep)).props("outline no-caps")
 
 
-def _extended(newest: dict[str, Any] | None, name: str, allowed: list[str]) -> tuple[str, list[str]]:
-    """The newest text with one more role in it. Raises errors.UserError."""
+def _extended(newest: dict[str, Any] | None, name: str, allowed: list[str]) -> tuple[str, list[str], list[Case]]:
+    """The newest text with one more role in it, the roles, and the cases that show it. Raises errors.UserError."""
     if not _NAME.fullmatch(name) or not allowed:
         raise errors.UserError("app.console:roles.wrong")
     listed = ", ".join(f"Taihang::Action::{json.dumps(one)}" for one in allowed)
     more = f'@id("{name}")\npermit (principal in Taihang::Role::"{name}", action in [{listed}], resource);\n'
-    before, roles = (newest["text"], list(newest["roles"])) if newest else ("", [])
-    return f"{before.rstrip()}\n\n{more}".lstrip(), [*dict.fromkeys([*roles, name])]
+    before, roles, cases = (newest["text"], list(newest["roles"]), newest["cases"]) if newest else ("", [], [])
+    shown = [{"roles": [name], "action": action, "allowed": True} for action in allowed]
+    return f"{before.rstrip()}\n\n{more}".lstrip(), [*dict.fromkeys([*roles, name])], _told_last([*cases, *shown])
 
 
-async def _kept(looking: visit.Visit, newest: dict[str, Any] | None, text: str, roles: list[str]) -> None:
-    cases = newest["cases"] if newest else []
+def _told_last(cases: list[Case]) -> list[Case]:
+    """Each case once, as it was told last."""
+    same = {json.dumps({**case, "allowed": None}, sort_keys=True): case for case in cases}
+    return list(same.values())
+
+
+async def _kept(looking: visit.Visit, text: str, roles: list[str], cases: list[Case]) -> None:
     await looking.api.post("policies", {"text": text, "roles": roles, "cases": cases})
     ui.run_javascript("taihang.forget('policy')")
     looking.say("roles.kept")
