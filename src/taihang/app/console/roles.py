@@ -109,7 +109,7 @@ def _extended(newest: dict[str, Any] | None, name: str, allowed: list[str]) -> t
 def _told_last(cases: list[Case]) -> list[Case]:
     """Each case once, as it was told last."""
     # What was kept comes back with every field, what was tried here has only those that matter.
-    usual = (False, None, "*", "", [])
+    usual: tuple[Any, ...] = (False, None, "*", "", [])
     same = {
         json.dumps({k: v for k, v in case.items() if k != "allowed" and v not in usual}, sort_keys=True): case
         for case in cases
