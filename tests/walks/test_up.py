@@ -10,13 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import httpx
 import pytest
-from fixtures import stores, videos
+from fixtures import buckets, stores, videos
 
 from taihang.app import ledger
 from taihang.app.client import client as clients
@@ -85,9 +86,18 @@ def _children(pid: int) -> list[int]:
     ]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
-def test_from_nothing_to_a_proved_report(kind: str, tmp_path: Path) -> None:
-    with stores.url(kind, tmp_path) as url, started(tmp_path / "home", TAIHANG_STORE=url) as up:
+@pytest.mark.parametrize(
+    ("kind", "where"), [("sqlite", "folder"), pytest.param("postgresql", "s3", marks=pytest.mark.long)]
+)
+def test_from_nothing_to_a_proved_report(kind: str, where: str, tmp_path: Path) -> None:
+    """Another database and another place for what is uploaded are an address each, and nothing else."""
+    with contextlib.ExitStack() as held:
+        held.enter_context(buckets.credentials())
+        url, blobs = held.enter_context(stores.url(kind, tmp_path)), buckets.url(where, tmp_path)
+        more = {"TAIHANG_STORE": url, "TAIHANG_BLOBS": blobs}
+        if where == "s3":
+            more["TAIHANG_LEDGER_PUBLISHED"] = "blobs"
+        up = held.enter_context(started(tmp_path / "home", **more))
         base = re.search(r"http://\S+", up.line("is running"))
         link = re.search(r"http://\S+", up.line("administrator"))
         assert base is not None
@@ -112,7 +122,16 @@ def test_from_nothing_to_a_proved_report(kind: str, tmp_path: Path) -> None:
             assert len(found) == ended.result["findings"]
             _shows_the_page_without_scripts(base[0], token, report.id)
             _is_proved(client, report.id, tmp_path)
+        if where == "s3":
+            held_there = {one["Key"].split("/")[2] for one in _objects(blobs)}
+            assert held_there == {"names", "tenants"}  # the ledger's tiles, and what was uploaded
+            assert not list(tmp_path.rglob("blobs"))
         assert up.stop() == 0
+
+
+def _objects(blobs: str) -> list[dict[str, str]]:
+    bucket = urllib.parse.urlsplit(blobs).netloc
+    return list(buckets.server().admin().list_objects_v2(Bucket=bucket)["Contents"])
 
 
 def _is_proved(client: clients.Client, report: str, folder: Path) -> None:
