@@ -286,7 +286,8 @@ def test_an_administrator_adds_a_tenant_a_role_and_a_token(console: Running, vis
     visitor.click(t("roles.add"))
     visitor.sees(t("roles.activate"))
     visitor.click(t("roles.activate"))
-    visitor.until("return document.querySelector('.th-state-done')?.innerText === arguments[0]", t("roles.in_force"))
+    newest = "document.querySelector('main tbody tr:first-child .th-state-done')"
+    visitor.until(f"return {newest}?.innerText === arguments[0]", t("roles.in_force"))
     assert f"night-{visitor.language}" in console.client.get("roles")["roles"]
     visitor.goto("/admin?tab=tenants")
     visitor.type(f'input[aria-label="{t("admin.id")}"]', f"mine-{visitor.language}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ _WORKFLOW = "taihang.job"
 _PREFIX = "taihang."
 # On SQLite every look takes the one write lock (see Worker): fewer looks leave it to those who write.
 _POLL_S = {"sqlite": 1.0, "postgresql": 0.5}
+_CONFIGURED_S = 10.0  # limits that somebody changes while workers run are kept within this
 # What DBOS only reads to find work. Left alone, each of these would wait for the write lock too: dozens of
 # times a second for nothing, and SQLite serves who waits for it in no order, so somebody starves.
 _READS = (
@@ -122,6 +124,9 @@ class Worker:
         database: Any = self._dbos._sys_db
         for name in _READS:
             setattr(database, name, self._read(getattr(database, name)))
+        # One question for all kinds, where DBOS asks three for each: an idle worker is nearly at rest.
+        scopes, waiting = database.dequeue_scopes, _Now(self._read(self._waiting), _POLL_S[self._store.kind] / 2)
+        database.dequeue_scopes = lambda name: scopes(name) if name in waiting.get() else []
         for kind in chosen:
             dbos.DBOS.register_queue(
                 _PREFIX + kind.name,
@@ -131,6 +136,15 @@ class Worker:
                 polling_interval_sec=_POLL_S[self._store.kind],
                 on_conflict="always_update",
             )
+        configured, known = database.get_queue, _Now(dict, _CONFIGURED_S)
+
+        def latest(name: str) -> Any:
+            held: dict[str, Any] = known.get()
+            if held.get(name) is None:
+                held[name] = configured(name)
+            return held[name]
+
+        database.get_queue = latest
 
     def requeue(self, dead: str) -> int:
         """Give back what a dead worker held, and with it its places among the running; says how many."""
@@ -157,6 +171,19 @@ class Worker:
         for event in self._dbos.background_thread_stop_events:
             event.set()
 
+    def _waiting(self) -> frozenset[str]:
+        """The queues in which something waits."""
+        database: Any = self._dbos._sys_db
+        statuses = database.tables.workflow_status
+        # The second term says what DBOS's index of unfinished work covers, so that it is used.
+        told = (
+            sa.select(statuses.c.queue_name)
+            .where(statuses.c.status == "ENQUEUED", database._in_flight_status_prover())
+            .distinct()
+        )
+        with database.engine.begin() as conn:
+            return frozenset(conn.execute(told).scalars())
+
     def _read(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function of DBOS in transactions that wait for no writer."""
 
@@ -173,6 +200,22 @@ class Worker:
     def _connected(self, conn: sa.Connection) -> None:
         if getattr(self._reading, "on", False):
             conn.execution_options(read_only=True)
+
+
+class _Now:
+    """What many threads ask for, looked up once in `for_s` seconds."""
+
+    def __init__(self, look: Callable[[], Any], for_s: float) -> None:
+        self._look, self._for_s = look, for_s
+        self._lock = threading.Lock()
+        self._until, self._found = 0.0, None
+
+    def get(self) -> Any:
+        with self._lock:
+            if (now := time.monotonic()) >= self._until:
+                self._found = self._look()
+                self._until = now + self._for_s
+            return self._found
 
 
 def _url(store: opening.Store) -> str:
