@@ -29,6 +29,7 @@ from taihang.app.verbs import (
     rules,
     schedules,
     tables,
+    temporal,
     text,
     tickets,
     up,
@@ -84,6 +85,7 @@ for _name, _group in (
     ("certificate", certificates),
     ("tickets", tickets),
     ("remote", remote),
+    ("temporal", temporal),
 ):
     app.add_typer(_group.app, name=_name)
 app.add_typer(jobs.worker)

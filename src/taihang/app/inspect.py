@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from taihang.app import home
+from taihang.app import temporal as light
 from taihang.core import errors, i18n, job, words
 from taihang.engines.predict import loading, speaker
 from taihang.report import bundle, document
@@ -74,6 +75,7 @@ def inspect(
     zones: Path_ | None = None,
     detector: str = "builtin",
     vlm: str | None = None,
+    temporal: Path_ | None = None,
     budget: str | float = "2%",
     lang: i18n.Language | None = None,
     fail_on: words.Level | Literal["red", "orange", "yellow", "blue", "info"] | None = None,
@@ -87,6 +89,7 @@ def inspect(
     or a shipped name; `zones` a zones file, by default the one beside the video; `budget` the share
     of frames that the detector may see. `vlm` is asked what the frames show: `http(s)://HOST/v1[#MODEL]` of an
     OpenAI-compatible endpoint, or `hf:PATH` or `hf:ORG/NAME` of a Qwen2.5-VL or Qwen3-VL in this process.
+    `temporal`: the folder of a trained light classifier, which tells what goes on before frames are chosen.
 
     Finished stages are kept under TAIHANG_HOME: run again after an interruption, it goes on where
     it was. Raises errors.UserError for what cannot be used, errors.Failure when the machine fails.
@@ -101,6 +104,7 @@ def inspect(
     book = rulebook.load(rules if rules is not None else DEFAULT_RULES)
     predictor = loading.load(detector)
     model = None if vlm is None else speaker.load(vlm, speaker.Settings.current(), secrets.read)
+    classifier = None if temporal is None else light.load(temporal)
     target = Path(out)
     done = []
     for path, folder in _folders([Path(v) for v in videos], target):
@@ -115,6 +119,7 @@ def inspect(
             zones=_zones(path, zones),
             progress=progress or job.Silent(),
             vlm=model,
+            temporal=classifier,
         )
         done.append(_one(request, folder, began, formats))
     failed = floor is not None and any(

@@ -21,6 +21,7 @@ def _inspect(
     zones: Annotated[Path | None, typer.Option("--zones", help=t("help.zones"))] = None,
     detector: Annotated[str, typer.Option("--detector", help=t("help.detector"))] = "builtin",
     vlm: Annotated[str | None, typer.Option("--vlm", metavar="URL|hf:PATH", help=t("help.vlm"))] = None,
+    temporal: Annotated[Path | None, typer.Option("--temporal", metavar="FOLDER", help=t("help.temporal"))] = None,
     budget: Annotated[str, typer.Option("--budget", help=t("help.budget"))] = "2%",
     fail_on: Annotated[Level | None, typer.Option("--fail-on", help=t("help.fail_on"))] = None,
     formats: Formats = FORMATS,
@@ -33,7 +34,7 @@ def _inspect(
     if server is not None:
         from taihang.app import remote
 
-        remote.refuse(server, detector=detector != "builtin", formats=formats != FORMATS)
+        remote.refuse(server, detector=detector != "builtin", formats=formats != FORMATS, temporal=temporal is not None)
         more = {"budget": f"{100 * inspect.share(budget):g}%", "fail_on": fail_on, "vlm": vlm}
         with terminal.Progress() as progress:
             far = remote.inspect(server, videos, out, rules=rules, zones=zones, progress=progress, **more)
@@ -46,6 +47,7 @@ def _inspect(
             zones=zones,
             detector=detector,
             vlm=vlm,
+            temporal=temporal,
             budget=inspect.share(budget),
             fail_on=fail_on,
             lang=lang,

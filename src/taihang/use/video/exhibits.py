@@ -21,6 +21,7 @@ from taihang.core import ids, job, words
 from taihang.engines import stages
 from taihang.engines.media import clips, frames
 from taihang.use.video.observe import seen as seeing
+from taihang.use.video.understand import advice
 from taihang.use.video.zoning import zones as zoning
 
 Image = npt.NDArray[np.uint8]
@@ -47,8 +48,8 @@ class Source:
     advised_by: tuple[words.Producer, ...] = ()
 
     def by(self, table: str) -> tuple[words.Producer, ...]:
-        """Who answers for what a table says: an adviser for its own statements alone."""
-        others = () if table == "statements" else self.advised_by
+        """Who answers for what a table says: an adviser for its own words alone."""
+        others = () if table in advice.NEEDS else self.advised_by
         return tuple(one for one in self.produced_by if one not in others)
 
 

@@ -91,18 +91,23 @@ def items(scope: Scope, classes: Sequence[str]) -> dict[Item, dict[str, bool]]:
 
 
 def capabilities(
-    scope: Scope, zones: zoning.Zones | None, classes: Sequence[str], placed: bool = True, vlm: bool = False
+    scope: Scope,
+    zones: zoning.Zones | None,
+    classes: Sequence[str],
+    placed: bool = True,
+    asked: Mapping[str, bool] | None = None,
 ) -> dict[str, i18n.Text | None]:
     """What rules may need, with the reason where it is absent.
 
-    `placed`: False when zones exist but were found again in no frame of a worn camera. `vlm`: a vision-language
-    model was asked.
+    `placed`: False when zones exist but were found again in no frame of a worn camera. `asked`: whether a
+    vision-language model (`vlm`) or a temporal classifier (`temporal`) was.
     """
     told = items(scope, classes)
     found: dict[str, i18n.Text | None] = {
         "camera.fixed": None if scope.camera == "fixed" else _why("moves" if scope.moves else "worn")
     }
-    found["vlm"] = None if vlm else _why("no_vlm")
+    for model in ("vlm", "temporal"):
+        found[model] = None if (asked or {}).get(model) else _why(f"no_{model}")
     for kind in zoning.KINDS:
         missing = zones is None or not zones.of_kind(kind)
         reason = _why("no_zone", kind=_kind(kind)) if missing else None if placed else _why("not_placed")

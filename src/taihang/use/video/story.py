@@ -13,10 +13,10 @@ import pyarrow as pa
 from taihang.core import asset as assets
 from taihang.core import finding as findings
 from taihang.core import i18n
-from taihang.engines.predict import speaker
 from taihang.report import document, sections, timeline
 from taihang.use.video import exhibits, synthetic, walk
 from taihang.use.video.observe import conditions, unseen
+from taihang.use.video.temporal import telling as activity_telling
 from taihang.use.video.understand import telling
 
 # By FFmpeg's demuxer names.
@@ -46,7 +46,7 @@ def tell(walked: walk.Walked) -> tuple[document.Report, dict[str, bytes]]:
         duration_s=walked.signals.duration_s,
         seen=walked.seen,
         produced_by=walked.producers,
-        advised_by=tuple(speaker.producer(m) for m in (walked.request.vlm,) if m is not None),
+        advised_by=walk.advisers(walked.request),
         store=walked.store,
         progress=walked.request.progress,
     )
@@ -75,6 +75,7 @@ def tell(walked: walk.Walked) -> tuple[document.Report, dict[str, bytes]]:
             _facts(walked),
             _timeline(walked, found, hidden),
             *(telling.told(walked.understood) if walked.understood else ()),
+            *(activity_telling.told(walked.activities) if walked.activities else ()),
             _coverage(walked, hidden),
             _how(walked),
         ),
@@ -83,7 +84,8 @@ def tell(walked: walk.Walked) -> tuple[document.Report, dict[str, bytes]]:
 
 
 def _model_not_judged(walked: walk.Walked) -> list[findings.NotJudged]:
-    return telling.not_judged(walked.understood) if walked.understood else []
+    said = telling.not_judged(walked.understood) if walked.understood else []
+    return said + (activity_telling.not_judged(walked.activities) if walked.activities else [])
 
 
 def _spans_not_judged(hidden: Sequence[unseen.Unseen]) -> list[findings.NotJudged]:
@@ -106,7 +108,8 @@ def _limits(walked: walk.Walked) -> tuple[i18n.Text, ...]:
     if walked.scope.camera == "worn":
         own.append(_t("limits.worn"))
     model = telling.limits(walked.understood) if walked.understood else ()
-    return (*(m.both() for m in walked.request.predictor.limits), *own, *model)
+    light = activity_telling.limits(walked.activities) if walked.activities else ()
+    return (*(m.both() for m in walked.request.predictor.limits), *own, *model, *light)
 
 
 def _facts(walked: walk.Walked) -> sections.Facts:
@@ -162,6 +165,7 @@ def _timeline(
             timeline.Lane(label=_t("lane.segments"), kind="state", spans=tuple(segments)),
             timeline.Lane(label=_t("lane.camera"), kind="state", spans=tuple(camera)),
             *((telling.lane(walked.understood),) if walked.understood else ()),
+            *((activity_telling.lane(walked.activities),) if walked.activities else ()),
             timeline.Lane(label=_t("lane.looked"), kind="sample", marks=tuple(marks)),
             timeline.Lane(label=_t("lane.unseen"), kind="unseen", spans=tuple(blank)),
         ),
@@ -241,4 +245,6 @@ def _how(walked: walk.Walked) -> sections.Notes:
         keys.append("how.zones")
     if walked.understood is not None:
         keys.append("how.vlm")
+    if walked.activities is not None:
+        keys.append("how.temporal")
     return sections.Notes(title=_t("report.how"), paragraphs=tuple(_t(key) for key in keys))

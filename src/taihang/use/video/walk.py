@@ -17,17 +17,19 @@ import numpy as np
 import pyarrow as pa
 
 import taihang
-from taihang.core import i18n, job, words
+from taihang.core import errors, i18n, job, words
 from taihang.engines import stages
 from taihang.engines.media import packets as packeting
 from taihang.engines.media import probe as probing
 from taihang.engines.predict import predictor as predict
 from taihang.engines.predict import speaker
+from taihang.model.temporal import classifier
 from taihang.rules import judge, rulebook
 from taihang.rules import table as ruled
 from taihang.use.video import again, backdrop, look, scope, track
 from taihang.use.video.observe import conditions, coverage, movement, occupancy, protection, seen, tables, zone_motion
 from taihang.use.video.select import boundaries, budget, saliency
+from taihang.use.video.temporal import activities
 from taihang.use.video.understand import advice, questions, reading, statements, windows
 from taihang.use.video.zoning import placing, zones
 
@@ -39,7 +41,8 @@ _CODE = ("taihang.use.video", "taihang.engines.media")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """What to inspect and how; `home` is where stages are kept; `vlm` is asked what the frames show."""
+    """What to inspect and how; `home` is where stages are kept; `vlm` is asked what the frames show, `temporal` what
+    goes on before any frame is chosen."""
 
     path: Path
     book: rulebook.Rulebook
@@ -49,6 +52,7 @@ class Request:
     zones: zones.Zones | None = None
     progress: job.Progress = dataclasses.field(default_factory=job.Silent)
     vlm: speaker.Speaker | None = None
+    temporal: classifier.Classifier | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Walked:
     store: stages.Stages
     producers: tuple[words.Producer, ...]
     understood: reading.Understood | None = None
+    activities: activities.Told | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class _Prefilter:
     segments: pa.Table
     zone_motion: pa.Table
     store: stages.Stages
+    told: activities.Told | None
 
 
 def walk(request: Request) -> Walked:
@@ -96,7 +102,12 @@ def walk(request: Request) -> Walked:
     reserve = _RESERVE if timed else 0.0
     chosen = before.store.table(
         "chosen",
-        {**_key(before.probe), "budget": share, "reserve": reserve, "wishes": repr(wishes := _wishes(before))},
+        {
+            **_chosen_by(request, before.probe),
+            "budget": share,
+            "reserve": reserve,
+            "wishes": repr(wishes := _wishes(before)),
+        },
         lambda: budget.choose(
             before.segments, before.signals, before.packets, budget=share, floor_s=_FLOOR_S, hold=reserve, wishes=wishes
         ),
@@ -132,8 +143,9 @@ def walk(request: Request) -> Walked:
         conditions=state.conditions,
         judgement=state.judgement,
         store=before.store,
-        producers=(*_producers(request), *_advisers(request)),
+        producers=(*_producers(request), *advisers(request)),
         understood=understood,
+        activities=before.told,
     )
 
 
@@ -195,7 +207,9 @@ def _prefilter(request: Request) -> _Prefilter:
     signals = saliency.Signals.of(
         store.tables("signals", key, lambda: saliency.signals(path, packets, progress=progress).tables())
     )
-    segments = store.table("segments", key, lambda: boundaries.segments(signals))
+    told = _told(request, packets, signals.duration_s, store, probe)
+    stays = activities.presence(told) if told is not None and told.outputs.num_rows else None
+    segments = store.table("segments", _chosen_by(request, probe), lambda: boundaries.segments(signals, stays))
     asked = scope.against(asked, signals.camera)
     moved = tables.schema("zone_motion").empty_table()
     if drawn is not None and asked.camera == "fixed":
@@ -204,11 +218,39 @@ def _prefilter(request: Request) -> _Prefilter:
             {**key, "zones": drawn.sha256},
             lambda: zone_motion.zone_motion(path, packets, drawn, signals.duration_s),
         )
-    return _Prefilter(asked, drawn, probe, packets, signals, segments, moved, store)
+    return _Prefilter(asked, drawn, probe, packets, signals, segments, moved, store, told)
 
 
 def _key(probe: probing.Probe) -> dict[str, str]:
     return {"video": probe.sha256, "code": stages.code_version(*_CODE)}
+
+
+def _chosen_by(request: Request, probe: probing.Probe) -> dict[str, str]:
+    """What decides which frames are chosen: the film, the code, and the temporal classifier where one is asked."""
+    asked = request.temporal
+    if asked is None:
+        return _key(probe)
+    code = stages.code_version("taihang.model.temporal")
+    return {**_key(probe), "temporal": asked.version, "temporal-code": code}
+
+
+def _told(
+    request: Request, packets: pa.Table, duration_s: float, store: stages.Stages, probe: probing.Probe
+) -> activities.Told | None:
+    """What the temporal classifier says of the film; None when none is asked."""
+    judge = request.temporal
+    if judge is None:
+        return None
+    try:
+        outputs = store.table(
+            "temporal",
+            _chosen_by(request, probe),
+            lambda: activities.tell(request.path, packets, judge, request.progress),
+        )
+    except errors.UserError as error:
+        # A film that the network cannot judge is still judged by everything else.
+        return activities.Told(judge.card, activities.OUTPUTS.empty_table(), duration_s, error.message.both())
+    return activities.Told(judge.card, outputs, duration_s)
 
 
 def _wishes(before: _Prefilter) -> list[budget.Wish]:
@@ -306,18 +348,23 @@ def _judge(
         "camera": view,
         "zone_motion": before.zone_motion,
         "statements": tables.schema("statements").empty_table(),
+        "activities": tables.schema("activities").empty_table(),
     }
+    if before.told is not None:
+        derived["activities"] = activities.activities(before.told, what)
     if understood is not None:
         derived["statements"] = statements.statements(
             understood, what, worn, before.segments, blind=hidden, fixed=fixed
         )
     placed = not outlines or any(o is not None for per_frame in outlines.values() for o in per_frame)
-    able = scope.capabilities(before.scope, before.zones, request.predictor.classes, placed, request.vlm is not None)
+    asked = {"vlm": request.vlm is not None, "temporal": request.temporal is not None}
+    able = scope.capabilities(before.scope, before.zones, request.predictor.classes, placed, asked)
     producers = _producers(request)
     ruled_on = _ruled(derived, before.probe, producers)
     # Whoever says a thing answers for it: a model has no part in what the detector's tables say.
-    advised = (*producers, *_advisers(request))
-    ruled_on["statements"] = dataclasses.replace(ruled_on["statements"], produced_by=advised)
+    advised = (*producers, *advisers(request))
+    for name in advice.NEEDS:
+        ruled_on[name] = dataclasses.replace(ruled_on[name], produced_by=advised)
     judged = judge.judge(request.book, ruled_on, able)
     judged = dataclasses.replace(judged, scorecard=advice.attested(judged.scorecard, request.book))
     return _State(what, view, judged)
@@ -338,8 +385,10 @@ def _ruled(
     }
 
 
-def _advisers(request: Request) -> tuple[words.Producer, ...]:
-    return () if request.vlm is None else (speaker.producer(request.vlm),)
+def advisers(request: Request) -> tuple[words.Producer, ...]:
+    """The models whose word is taken down but not measured."""
+    said = () if request.vlm is None else (speaker.producer(request.vlm),)
+    return said if request.temporal is None else (*said, request.temporal.producer)
 
 
 def _producers(request: Request) -> tuple[words.Producer, ...]:

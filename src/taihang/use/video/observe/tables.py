@@ -14,6 +14,7 @@ camera            —           state, luma, sharpness, dark, covered, blurred
 zone_motion       zone        zone_kind, motion (grey values), moving, change (start, stop or null)
 statements        question    seen (what a vision-language model said), text (its words), frame; and of the detector
                               in that frame: people, helmet, vest, self_rescuer
+activities        activity    going_on (what a temporal classifier said); and of the detector in that span: people
 ================  ==========  =====================================================================
 """
 
@@ -74,6 +75,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("self_rescuer", pa.bool_()),
         ]
     ),
+    "activities": pa.schema([("activity", pa.string()), ("going_on", pa.bool_()), ("people", pa.int64())]),
 }
 KEYS: dict[str, tuple[str, ...]] = {
     "people": (),
@@ -83,8 +85,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "camera": (),
     "zone_motion": ("zone",),
     "statements": ("question",),
+    "activities": ("activity",),
 }
-# What the detector says of a statement's frame: a rule that acts on what a model said needs one of them.
+# What the detector says of the same frame or span: a rule that acts on what a model said needs one of them.
 AGREEING = ("people", "helmet", "vest", "self_rescuer")
 _SPAN = [("start_s", pa.float64()), ("end_s", pa.float64()), ("observed", pa.bool_())]
 

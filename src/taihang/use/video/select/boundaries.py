@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -48,20 +49,24 @@ class _Action:
     first: int
     last: int
     score: float
+    moment_s: float | None = None
 
 
-def segments(signals: saliency.Signals) -> pa.Table:
+def segments(signals: saliency.Signals, told: Sequence[stays.Stay] | None = None) -> pa.Table:
     """Stable spans and events from 0 to the end, in order, without gaps or overlap; `SEGMENTS`.
 
     `score`: for an event, how far it stands out from both sides, in noise widths; for a stable span
     its spread. `camera`: what the camera does most of the time. `source`: the signal that tells
-    most: packets, keys or vectors. `moment_s`: when it matters most, see `_moment`.
+    most: packets, keys or vectors. `moment_s`: when it matters most, see `_moment`. `told`: when somebody is there, by
+    a model that was asked; before a worn camera it stands in the place of what glances tell by themselves.
     """
     line = timeline.of(signals)
     series = line.series
     starts = changes.partition(series, _PENALTY * float(np.log(max(len(series) / line.hold, 2))))
     actions = _actions(line, starts)
-    if line.moving.mean() > _WORN and signals.apart.num_rows >= _FEWEST_GLANCES:
+    if line.moving.mean() > _WORN and told is not None:
+        actions = _walked(line, actions, told, halves=True)
+    elif line.moving.mean() > _WORN and signals.apart.num_rows >= _FEWEST_GLANCES:
         actions = _walked(line, actions, stays.stays(signals.apart))
     rows, reached = [], 0
     for action in [*actions, _Action(len(series), len(series), 0.0)]:
@@ -74,8 +79,13 @@ def segments(signals: saliency.Signals) -> pa.Table:
     return pa.Table.from_pylist(rows, SEGMENTS)
 
 
-def _walked(line: timeline.Timeline, actions: list[_Action], found: list[stays.Stay]) -> list[_Action]:
-    """Actions in front of a worn camera: what moves by itself, and else only what even a fixed camera would tell."""
+def _walked(
+    line: timeline.Timeline, actions: list[_Action], found: Sequence[stays.Stay], halves: bool = False
+) -> list[_Action]:
+    """Actions in front of a worn camera: what moves by itself, and else only what even a fixed camera would tell.
+
+    `halves`: a stay's ends are known, so each half has its moment there: who comes, and who goes.
+    """
     count = len(line.states)
     taken = np.zeros(count, dtype=bool)
     kept = []
@@ -85,7 +95,12 @@ def _walked(line: timeline.Timeline, actions: list[_Action], found: list[stays.S
             first += 1
         if first < last:
             taken[first:last] = True
-            kept.append(_Action(first, last, stay.evidence * _EVIDENCE_SCORE))
+            middle, score = (first + last) // 2, stay.evidence * _EVIDENCE_SCORE
+            if halves and first < middle < last:
+                kept.append(_Action(first, middle, score, first * line.step_s))
+                kept.append(_Action(middle, last, score, last * line.step_s))
+            else:
+                kept.append(_Action(first, last, score))
     kept += [a for a in actions if a.score >= _LEAST_SCORE and not taken[a.first : a.last].any()]
     return sorted(kept, key=lambda action: action.first)
 
@@ -153,7 +168,7 @@ def _row(line: timeline.Timeline, keys: pa.Table, action: _Action, kind: str) ->
         "score": action.score if kind == "event" else float(level.std()),
         "camera": min(states, key=lambda name: (-states[name], state.STATES.index(name))),
         "source": ("packets", "keys", "vectors")[int(np.argmax(told))],
-        "moment_s": _moment(line, keys, first, last),
+        "moment_s": _moment(line, keys, first, last) if action.moment_s is None else action.moment_s,
     }
 
 

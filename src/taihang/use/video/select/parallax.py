@@ -53,11 +53,44 @@ class Apart:
     unsure: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Deviation:
+    """A glance, place by place: `flow` (rows, columns, 2) in frame widths a frame; `known` (rows, columns), where
+    there are vectors; `width` (rows, columns), how far the flow is from the camera's, in noise widths, 0 where
+    unknown; `walking` and `noise` as in `Apart`."""
+
+    time_s: float
+    flow: Floats
+    known: Mask
+    width: Floats
+    walking: bool
+    noise: float
+
+
 def apart(fields: Sequence[frame.MotionField]) -> Apart | None:
     """What moves by itself in a run of successive motion fields; None when too little of the picture has vectors.
 
     Half a second of fields or less: the camera's motion is taken to be one throughout.
     """
+    found = deviation(fields)
+    if found is None:
+        return None
+    sure, (_, columns) = np.clip(found.width - _SURE, 0, _MOST) * found.known, found.known.shape
+    high, wide = max(2, round(_TALL * columns)), max(1, round(_WIDE * columns))
+    mean = _boxes(sure, high, wide)
+    top = np.unravel_index(int(np.argmax(mean)), mean.shape)
+    return Apart(
+        time_s=found.time_s,
+        evidence=float(mean[top]),
+        x=(float(top[1]) + wide / 2) / columns,
+        y=(float(top[0]) + high / 2) / columns,
+        walking=found.walking,
+        unsure=found.noise,
+    )
+
+
+def deviation(fields: Sequence[frame.MotionField]) -> Deviation | None:
+    """How far each place of the picture is from what the camera's own motion explains; None as in `apart`."""
     usable = [f for f in fields if not f.key]
     if not usable:
         return None
@@ -75,18 +108,8 @@ def apart(fields: Sequence[frame.MotionField]) -> Apart | None:
     if walking:
         rest, noise = _walked(turning, place, flow, known)
     sigma = (max(_QUARTER, _QUARTER * width / 848) + noise + _RELATIVE * length) * (1 + _BEND * (place**2).sum(axis=-1))
-    sure = np.where(known, np.clip(rest / sigma - _SURE, 0, _MOST), 0.0)
-    high, wide = max(2, round(_TALL * columns)), max(1, round(_WIDE * columns))
-    mean = _boxes(sure, high, wide)
-    top = np.unravel_index(int(np.argmax(mean)), mean.shape)
-    return Apart(
-        time_s=float(np.mean([f.time_s for f in usable])),
-        evidence=float(mean[top]),
-        x=(float(top[1]) + wide / 2) / columns,
-        y=(float(top[0]) + high / 2) / columns,
-        walking=bool(walking),
-        unsure=float(noise),
-    )
+    time_s = float(np.mean([f.time_s for f in usable]))
+    return Deviation(time_s, flow / width, known, np.where(known, rest / sigma, 0.0), bool(walking), float(noise))
 
 
 def _typical(fields: Sequence[frame.MotionField]) -> tuple[Floats, Mask]:

@@ -1,0 +1,200 @@
+"""Training: from labelled steps to a network, with checkpoints, so that a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from taihang.core import errors, ids, job
+from taihang.engines import stages
+from taihang.model.temporal import network as nets
+from taihang.model.temporal import scoring
+from taihang.model.temporal import steps as stepping
+
+_CHECKPOINT = "training.pt"
+_KEEP_EVERY = 50  # rounds between checkpoints
+_HELD = 5  # every fifth film is held back
+_STAGE = "model.temporal:stage.training"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Film:
+    """Steps of one film and which classes go on at each: `going_on` (n, classes) bool."""
+
+    name: str
+    steps: stepping.Steps
+    going_on: npt.NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train. `rounds` of `films` stretches of `length` steps; `rate`: learning rate; `seed`."""
+
+    rounds: int = 600
+    films: int = 4
+    length: int = 16
+    rate: float = 2e-3
+    seed: int = 0
+    checkpoint: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1 or self.films < 1 or self.length < 1:
+            raise ValueError("rounds, films and length are at least 1")
+
+
+def split(films: Sequence[Film]) -> tuple[list[Film], list[Film]]:
+    """Films to learn from and films held back: whole films, since neighbouring steps are alike.
+
+    Every fifth, spread over the classes; a single film is learnt from and held back.
+    """
+    if len(films) < 2:
+        return list(films), list(films)
+
+    def kind(film: Film) -> tuple[int, ...]:
+        return tuple(np.flatnonzero(film.going_on.any(axis=0)).tolist())
+
+    ordered = sorted(films, key=lambda film: (kind(film), ids.digest(film.name.encode())))
+    held = [film for place, film in enumerate(ordered) if place % _HELD == min(_HELD // 2, len(ordered) - 1)]
+    return [film for film in ordered if film not in held], held
+
+
+def train(films: Sequence[Film], classes: int, plan: Plan, work: Path, progress: job.Progress) -> nets.Network:
+    """A network that has learnt from `films`; the same films, plan and machine give the same one.
+
+    `work` holds the checkpoint. Raises errors.UserError when there is nothing to learn from, and what `progress`
+    raises to stop.
+    """
+    usable = [film for film in films if len(film.steps)]
+    if not usable:
+        raise errors.UserError("model.temporal:no_steps")
+    torch.manual_seed(plan.seed)
+    network = nets.build(classes, plan.checkpoint)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.02)
+    key = _key(usable, plan)
+    begun = _resume(work / _CHECKPOINT, key, network, optimiser)
+    weight = _weights(usable)
+    network.train()
+    for round_ in range(begun, plan.rounds):
+        progress.update(_STAGE, round_, plan.rounds)
+        for group in optimiser.param_groups:
+            group["lr"] = plan.rate * _pace(round_ / plan.rounds)
+        # Each round draws by its own number: a resumed run sees what an unbroken one sees.
+        pictures, numbers, goal, counted = _batch(usable, plan, np.random.default_rng((plan.seed, round_)))
+        torch.manual_seed(plan.seed * 1_000_003 + round_)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            network(pictures, numbers), goal, pos_weight=weight, reduction="none"
+        )
+        optimiser.zero_grad()
+        ((loss * counted[..., None]).sum() / counted.sum().clamp(min=1) / classes).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        if (round_ + 1) % _KEEP_EVERY == 0 or round_ + 1 == plan.rounds:
+            _keep(work / _CHECKPOINT, key, round_ + 1, network, optimiser)
+    progress.update(_STAGE, plan.rounds, plan.rounds)
+    network.eval()
+    return network
+
+
+def outputs(network: nets.Network, film: Film) -> stepping.Floats:
+    """What the network says of each step of a film, (n, classes)."""
+    pictures, numbers = (torch.from_numpy(part) for part in stepping.tensors(film.steps))
+    with torch.no_grad():
+        return np.asarray(nets.Exported(network).eval()(pictures, numbers).numpy(), np.float32)
+
+
+def thresholds(network: nets.Network, held: Sequence[Film]) -> tuple[float, ...]:
+    """For each class the output from which it counts as going on: the best F1 on the films held back."""
+    given = np.concatenate([outputs(network, film) for film in held])
+    truth = np.concatenate([film.going_on for film in held])
+    return tuple(scoring.best(given[:, k], truth[:, k]) for k in range(truth.shape[1]))
+
+
+def _pace(share: float) -> float:
+    """Learning rate over the run: up for a twentieth, then down along a cosine."""
+    return min(1.0, 0.1 + 18 * share) * (0.02 + 0.98 * (1 + float(np.cos(np.pi * share))) / 2)
+
+
+def _weights(films: Sequence[Film]) -> torch.Tensor:
+    """How much more a rare class's steps count."""
+    going_on = np.concatenate([film.going_on for film in films])
+    share = np.clip(going_on.mean(axis=0), 0.02, 0.98)
+    return torch.tensor(np.clip(np.sqrt((1 - share) / share), 0.5, 4), dtype=torch.float32)
+
+
+def _batch(
+    films: Sequence[Film], plan: Plan, dice: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Stretches of films: pictures, numbers, which classes go on, and which steps count (1) or only fill up (0)."""
+    parts = []
+    odds = np.array([len(film.steps) for film in films], float)
+    for film in dice.choice(len(films), plan.films, p=odds / odds.sum()):
+        chosen = films[film]
+        # Steps lie closer in training than they may at work: some are skipped, so that any pace is known.
+        stride = int(dice.integers(1, max(2, min(4, len(chosen.steps) // 8 + 1))))
+        count = min(plan.length, len(chosen.steps) // stride) or 1
+        first = int(dice.integers(0, max(1, len(chosen.steps) - (count - 1) * stride)))
+        place = first + stride * np.arange(count)
+        pictures, numbers = stepping.tensors(chosen.steps.part(place))
+        parts.append((*_varied(pictures, numbers, dice), chosen.going_on[place]))
+    return _padded(parts, plan.length)
+
+
+def _varied(
+    pictures: stepping.Floats, numbers: stepping.Floats, dice: np.random.Generator
+) -> tuple[stepping.Floats, stepping.Floats]:
+    """A stretch as it might also have been: mirrored, in other light, without vectors, or with them alone."""
+    if dice.random() < 0.5:
+        pictures = pictures[..., ::-1].copy()
+        pictures[:, 1] *= -1
+    pictures[:, 0] = pictures[:, 0] * np.float32(dice.uniform(0.6, 1.3)) + np.float32(dice.uniform(-0.2, 0.2))
+    pictures[:, 0] += dice.normal(0, 0.03, pictures[:, 0].shape).astype(np.float32)
+    case = dice.random()
+    if case < 0.1:
+        pictures[:, 1:5] = 0
+        numbers[:, 1:3] = 0
+    elif case < 0.3:
+        pictures[:, 0] = 0
+    numbers[:, 0] += np.float32(dice.normal(0, 0.3))
+    return pictures, numbers
+
+
+def _padded(parts: list[Any], length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    def stacked(place: int) -> torch.Tensor:
+        filled = [np.pad(p[place], [(0, length - len(p[place])), *[(0, 0)] * (p[place].ndim - 1)]) for p in parts]
+        return torch.from_numpy(np.stack(filled).astype(np.float32))
+
+    counted = np.stack([np.arange(length) < len(p[2]) for p in parts])
+    return stacked(0), stacked(1), stacked(2), torch.from_numpy(counted.astype(np.float32))
+
+
+def _key(films: Sequence[Film], plan: Plan) -> str:
+    """Hash of all that decides the result."""
+    seen = [(film.name, ids.digest(film.steps.planes.tobytes()), ids.digest(film.going_on.tobytes())) for film in films]
+    code = stages.code_version("taihang.model.temporal")
+    return ids.digest_json({"films": seen, "plan": repr(plan), "code": code, "torch": torch.__version__})
+
+
+def _keep(path: Path, key: str, done: int, network: nets.Network, optimiser: Any) -> None:
+    held = io.BytesIO()
+    torch.save({"key": key, "done": done, "network": network.state_dict(), "optimiser": optimiser.state_dict()}, held)
+    stages.write_bytes(path, held.getvalue())
+
+
+def _resume(path: Path, key: str, network: nets.Network, optimiser: Any) -> int:
+    """Rounds that are done already: 0 without a checkpoint of just this training."""
+    try:
+        kept = torch.load(path, weights_only=True)
+        if kept["key"] != key:
+            return 0
+        network.load_state_dict(kept["network"])
+        optimiser.load_state_dict(kept["optimiser"])
+        return int(kept["done"])
+    except Exception:  # noqa: BLE001 - a damaged checkpoint is as good as none
+        return 0

@@ -1,0 +1,145 @@
+"""From labelled steps to a file: shift, training that resumes, export that says what torch says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="could not import torch (./check --hub)")
+pytest.importorskip("onnx", reason="could not import onnx (./check --hub)")
+
+from taihang.core import errors, job  # noqa: E402
+from taihang.model.temporal import card, classifier, exporting, network, steps, training  # noqa: E402
+
+CLASSES = ("left", "nobody")
+
+
+def film(seed: int, count: int = 10) -> training.Film:
+    """Something stands apart on the left of half of the film."""
+    dice = np.random.default_rng(seed)
+    planes = dice.integers(100, 140, (count, len(steps.KEPT), steps.HEIGHT, steps.WIDTH), dtype=np.uint8)
+    planes[:, 3] = 0
+    there = np.arange(count) >= count // 2
+    planes[there, 3, 10:50, 10:30] = 255
+    made = steps.Steps(np.arange(count) * 0.5, planes, np.zeros((count, 3), np.float32))
+    return training.Film(f"film-{seed}", made, np.stack([there, ~there], axis=1))
+
+
+FILMS = [film(seed) for seed in range(6)]
+PLAN = training.Plan(rounds=2, films=2, length=4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(films=st.integers(1, 2), count=st.integers(1, 6), channels=st.integers(8, 20), share=st.integers(2, 8))
+def test_shift_takes_each_part_from_its_own_neighbour(films, count, channels, share):
+    given_ = torch.randn(films, count, channels, 2)
+    found, part = network.shift(given_, share), channels // share
+    for t in range(count):
+        after = given_[:, t + 1, :part] if t + 1 < count else torch.zeros(films, part, 2)
+        before = given_[:, t - 1, part : 2 * part] if t else torch.zeros(films, part, 2)
+        assert torch.equal(found[:, t, :part], after)
+        assert torch.equal(found[:, t, part : 2 * part], before)
+        assert torch.equal(found[:, t, 2 * part :], given_[:, t, 2 * part :])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[network.Network, card.Card, Path]:
+    folder = tmp_path_factory.mktemp("made")
+    learnt, held = training.split(FILMS)
+    net = training.train(learnt, 2, PLAN, folder / "work", job.Silent())
+    out = folder / "out"
+    return net, exporting.export(net, CLASSES, ("left",), (learnt, held), out, synthetic=True), out
+
+
+def test_the_file_says_what_torch_says_and_is_small(made):
+    net, said, folder = made
+    assert said.parity <= exporting.PARITY
+    assert (folder / card.WEIGHTS).stat().st_size < 2_000_000
+    assert said.precision in ("int8", "float32")
+    outputs = classifier.Classifier(folder).judge(FILMS[0].steps)
+    assert outputs.shape == (10, 2)
+    assert np.abs(outputs - training.outputs(net, FILMS[0])).max() < 0.3  # eight bits, hardly trained
+
+
+def test_no_step_further_than_the_reach_decides(made):
+    net, _, _ = made
+    pictures, numbers = (torch.from_numpy(p) for p in steps.tensors(film(9, 20).steps))
+    with torch.no_grad():
+        whole = net(pictures[None], numbers[None])[0]
+        other = pictures.clone()
+        other[network.REACH + 3 :] += 1
+        changed = net(other[None], numbers[None])[0]
+    assert torch.allclose(whole[:3], changed[:3], atol=1e-5)
+    assert not torch.allclose(whole[3], changed[3], atol=1e-7)
+
+
+def test_whole_films_are_held_back():
+    learnt, held = training.split(FILMS)
+    names = {f.name for f in learnt}, {f.name for f in held}
+    assert not names[0] & names[1]
+    assert names[0] | names[1] == {f.name for f in FILMS}
+    assert held
+
+
+def test_a_run_that_was_stopped_goes_on_and_ends_as_an_unbroken_one(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_KEEP_EVERY", 1)
+
+    class Stop(job.Silent):
+        def update(self, stage, done, total):
+            if done == 1:
+                raise errors.Cancelled("core:cancelled")
+
+    learnt, _ = training.split(FILMS)
+    with pytest.raises(errors.Cancelled):
+        training.train(learnt, 2, PLAN, tmp_path, Stop())
+    seen = []
+
+    class Watch(job.Silent):
+        def update(self, stage, done, total):
+            seen.append(done)
+
+    again = training.train(learnt, 2, PLAN, tmp_path, Watch())
+    assert seen[0] == 1
+    for name, value in made[0].state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_nothing_to_learn_from_is_one_line(tmp_path):
+    with pytest.raises(errors.UserError, match=r"nothing to learn|没有可学习"):
+        training.train([], 2, PLAN, tmp_path, job.Silent())
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "vit", "hidden_size": 8}')
+    with pytest.raises(errors.UserError, match="mobilevit"):
+        network.build(2, tmp_path)
+    with pytest.raises(errors.UserError, match="MobileViT"):
+        network.build(2, tmp_path / "nowhere")
+
+
+def test_a_checkpoint_gives_its_backbone(tmp_path):
+    import transformers
+
+    config = transformers.MobileViTConfig(output_stride=16, **network._SMALL)
+    source = transformers.MobileViTModel(config, expand_output=False)
+    source.save_pretrained(tmp_path)
+    got = network.build(2, tmp_path).backbone.state_dict()
+    stem = "conv_stem.convolution.weight"
+    for name, value in source.state_dict().items():
+        if name != stem:
+            assert torch.equal(value, got[name]), name
+    assert torch.allclose(got[stem][:, 0], source.state_dict()[stem].mean(1))
+
+
+@pytest.mark.long
+def test_it_learns_what_is_easy(tmp_path):
+    films = [film(seed, 16) for seed in range(10)]
+    learnt, held = training.split(films)
+    net = training.train(learnt, 2, training.Plan(rounds=80, films=4, length=8), tmp_path / "w", job.Silent())
+    said = exporting.export(net, CLASSES, ("left",), (learnt, held), tmp_path / "o", synthetic=True)
+    assert min(said.trained.f1.values()) > 0.9
+    assert min(said.trained.f1_int8.values()) > 0.85
