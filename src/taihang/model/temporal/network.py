@@ -56,15 +56,15 @@ class Network(torch.nn.Module):
 
     def forward(self, pictures: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         """Logits; every step's from at most `REACH` steps to each side."""
-        films, steps = pictures.shape[:2]
+        films = pictures.shape[0]
         features = self.backbone.conv_stem(pictures.flatten(0, 1))
         for place, layer in enumerate(self.backbone.encoder.layer):
             if place:
-                features = shift(features.unflatten(0, (films, steps))).flatten(0, 1)
+                features = shift(features.reshape(films, -1, *features.shape[1:])).flatten(0, 1)
             features = layer(features)
         # The mean tells of the scene, the largest of one small figure in it.
         told = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-        line = self.enter(torch.cat([told.unflatten(0, (films, steps)), numbers], dim=2))
+        line = self.enter(torch.cat([told.reshape(films, -1, told.shape[1]), numbers], dim=2))
         for along, mix in zip(self.along, self.mix, strict=True):
             line = line + mix(torch.relu(along(line.transpose(1, 2)).transpose(1, 2)))
         return self.leave(torch.relu(line))

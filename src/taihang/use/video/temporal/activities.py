@@ -118,8 +118,8 @@ def activities(told: Told, seen: seeing.Seen) -> pa.Table:
                 known = {"observed": value is not None, "activity": name, "going_on": value, "people": None}
                 rows.append({"start_s": start, "end_s": end, **known})
         for row in rows:
-            start, end = row["start_s"], row["end_s"]
-            here = [count for at, count in counts if start <= at < end] if row["observed"] else []  # type: ignore[operator]
+            first, last = float(str(row["start_s"])), float(str(row["end_s"]))
+            here = [count for at, count in counts if first <= at < last] if row["observed"] else []
             row["people"] = max(here, default=None)
         parts.append(pa.Table.from_pylist(rows, schema=schema))
     return pa.concat_tables(parts)
@@ -128,7 +128,9 @@ def activities(told: Told, seen: seeing.Seen) -> pa.Table:
 def presence(told: Told) -> list[stays.Stay]:
     """While somebody is there, by the classes that mean it; a blink of one step between two others is bridged."""
     chosen = [told.card.classes.index(name) for name in told.card.presence]
-    going_on = told.going_on()[:, chosen].any(axis=1) if chosen else np.zeros(len(told.times), bool)
+    going_on: npt.NDArray[np.bool_] = np.zeros(len(told.times), bool)
+    for kind in chosen:
+        going_on |= told.going_on()[:, kind]
     found: list[list[float]] = []
     for start, end, place in spans(told):
         if place < 0 or not going_on[place]:

@@ -104,7 +104,7 @@ def _row(folder: Path, listed: Path, line: int, row: dict[str, str | None]) -> t
     _named(label, listed, line)
     try:
         start = float(row["start"] or 0)
-        end = float(row["end"]) if (row["end"] or "").strip() else math.inf
+        end = float(row["end"] or math.inf)
     except ValueError:
         start, end = math.nan, math.nan
     if not 0 <= start < end:
