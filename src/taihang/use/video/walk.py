@@ -100,14 +100,11 @@ def walk(request: Request) -> Walked:
     share, allowed = _allowed(request, before)
     timed = any(c.rule.timed for c in request.book.rules)
     reserve = _RESERVE if timed else 0.0
+    wishes = _wishes(before)
+    key = {**_chosen_by(request, before.probe), "budget": share, "reserve": reserve, "wishes": repr(wishes)}
     chosen = before.store.table(
         "chosen",
-        {
-            **_chosen_by(request, before.probe),
-            "budget": share,
-            "reserve": reserve,
-            "wishes": repr(wishes := _wishes(before)),
-        },
+        key,
         lambda: budget.choose(
             before.segments, before.signals, before.packets, budget=share, floor_s=_FLOOR_S, hold=reserve, wishes=wishes
         ),
