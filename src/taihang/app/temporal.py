@@ -102,5 +102,5 @@ def _steps(store: stages.Stages, clip: labelled.Clip, progress: job.Progress, pl
     table = store.table("clip", key, make)
     size = (-1, len(stepping.KEPT), stepping.HEIGHT, stepping.WIDTH)
     planes = np.frombuffer(b"".join(table["planes"].to_pylist()), np.uint8).reshape(size)
-    numbers = np.array(table["numbers"].to_pylist(), np.float32).reshape(-1, 3)
+    numbers = np.array(table["numbers"].to_pylist(), np.float32).reshape(-1, len(stepping.MEASURED))
     return stepping.Steps(table["time_s"].to_numpy(), planes, numbers)

@@ -26,7 +26,7 @@ def film(seed: int, count: int = 10) -> training.Film:
     planes[:, 3] = 0
     there = np.arange(count) >= count // 2
     planes[there, 3, 10:50, 10:30] = 255
-    made = steps.Steps(np.arange(count) * 0.5, planes, np.zeros((count, 3), np.float32))
+    made = steps.Steps(np.arange(count) * 0.5, planes, np.zeros((count, len(steps.MEASURED)), np.float32))
     return training.Film(f"film-{seed}", made, np.stack([there, ~there], axis=1))
 
 
@@ -66,16 +66,32 @@ def test_the_file_says_what_torch_says_and_is_small(made):
     assert np.abs(outputs - training.outputs(net, FILMS[0])).max() < 0.3  # eight bits, hardly trained
 
 
+@pytest.mark.parametrize("step", [0, 10, 19])
+def test_just_the_steps_within_the_reach_decide(step):
+    """By the derivative of one step's answer: nothing beyond the reach, something of every step within it."""
+    torch.manual_seed(3)
+    net = network.build(2).double().eval()
+    pictures = torch.randn(1, 20, len(steps.PLANES), 32, 64, dtype=torch.float64, requires_grad=True)
+    numbers = torch.randn(1, 20, len(steps.NUMBERS), dtype=torch.float64)
+    (net(pictures, numbers)[0, step] ** 2).sum().backward()
+    deciding = pictures.grad[0].abs().amax(dim=(1, 2, 3)).nonzero().flatten()
+    assert deciding.tolist() == list(range(max(0, step - network.REACH), min(20, step + network.REACH + 1)))
+
+
 def test_no_step_further_than_the_reach_decides(made):
+    """By another film beyond the reach, in the weights that were trained: past and future, to the last digits."""
     net = copy.deepcopy(made[0]).double()
-    pictures, numbers = (torch.from_numpy(p).double() for p in steps.tensors(film(9, 20).steps))
-    other = pictures.clone()
-    other[network.REACH + 3 :] += 1
+    pictures, numbers = (torch.from_numpy(p).double()[None] for p in steps.tensors(film(9, 20).steps))
     with torch.no_grad():
-        whole, changed = net(pictures[None], numbers[None])[0], net(other[None], numbers[None])[0]
-    assert torch.allclose(whole[:3], changed[:3], rtol=0, atol=1e-12)
-    # Whether the furthest step tells depends on the weights; the nearest always does.
-    assert not torch.equal(whole[network.REACH + 2], changed[network.REACH + 2])
+        whole = net(pictures, numbers)[0]
+        for beyond, kept in ((slice(10 + network.REACH + 1, None), 11), (slice(0, 10 - network.REACH), -10)):
+            other, more = pictures.clone(), numbers.clone()
+            other[:, beyond] = torch.randn_like(other[:, beyond]) * 9
+            more[:, beyond] += 9
+            changed = net(other, more)[0]
+            near = slice(0, kept) if kept > 0 else slice(kept, None)
+            assert torch.allclose(whole[near], changed[near], rtol=0, atol=1e-12)
+            assert not torch.allclose(whole[beyond], changed[beyond], rtol=0, atol=1e-12)
 
 
 def test_whole_films_are_held_back():

@@ -92,7 +92,8 @@ class Classifier:
     def _try(self) -> None:
         """Run once: what cannot work is refused before a video is read."""
         size = (1, len(stepping.KEPT), stepping.HEIGHT, stepping.WIDTH)
-        blank = stepping.Steps(np.zeros(1), np.full(size, 128, np.uint8), np.zeros((1, 3), np.float32))
+        numbers = np.zeros((1, len(stepping.MEASURED)), np.float32)
+        blank = stepping.Steps(np.zeros(1), np.full(size, 128, np.uint8), numbers)
         self._run(blank, 0, 1)
 
     def _unusable(self, reason: Any) -> errors.UserError:

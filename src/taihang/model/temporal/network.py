@@ -41,7 +41,7 @@ def shift(features: torch.Tensor, share: int = _SHARE) -> torch.Tensor:
 
 
 class Network(torch.nn.Module):
-    """Pictures (films, steps, 6, H, W) and numbers (films, steps, 4) to logits (films, steps, classes)."""
+    """Pictures (films, steps, 6, H, W) and numbers (films, steps, 5) to logits (films, steps, classes)."""
 
     def __init__(self, classes: int, backbone: Any) -> None:
         super().__init__()

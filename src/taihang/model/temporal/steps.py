@@ -16,15 +16,16 @@ Bytes = npt.NDArray[np.uint8]
 HEIGHT, WIDTH = 64, 128
 KEPT = ("luma", "across", "down", "apart", "known")
 PLANES = (*KEPT, "change")
-NUMBERS = ("activity", "walking", "noise", "gap_s")
+MEASURED = ("activity", "walking", "noise", "evidence")
+NUMBERS = (*MEASURED, "gap_s")
 _LONGEST_GAP_S = 8.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Steps:
     """`times` (n,) seconds, rising; `planes` (n, 5, HEIGHT, WIDTH) uint8 in the order of `KEPT`, 128 is rest for
-    the motion; `numbers` (n, 3): log2 of the packets' size against the film's usual, whether the camera walks, noise of
-    its motion in pixels."""
+    the motion; `numbers` (n, 4) in the order of `MEASURED`: log2 of the packets' size against the film's usual,
+    whether the camera walks, noise of its motion in pixels, and how far the most deviating upright patch stands out."""
 
     times: npt.NDArray[np.float64]
     planes: Bytes
@@ -40,7 +41,7 @@ class Steps:
 
 
 def tensors(steps: Steps, before: Steps | None = None) -> tuple[Floats, Floats]:
-    """What the network reads: pictures (n, 6, HEIGHT, WIDTH) in about -1 to 1, and numbers (n, 4).
+    """What the network reads: pictures (n, 6, HEIGHT, WIDTH) in about -1 to 1, and numbers (n, 5).
 
     `before`: the step before the first, when it is not the film's first.
     """

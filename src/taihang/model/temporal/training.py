@@ -20,6 +20,7 @@ from taihang.model.temporal import steps as stepping
 
 _CHECKPOINT = "training.pt"
 _KEEP_EVERY = 50  # rounds between checkpoints
+_STRIDES = 4  # a clip has a step each half second; key frames lie up to two seconds apart
 _HELD = 5  # every fifth film is held back
 _STAGE = "model.temporal:stage.training"
 
@@ -137,7 +138,7 @@ def _batch(
     for film in dice.choice(len(films), plan.films, p=odds / odds.sum()):
         chosen = films[film]
         # Steps lie closer in training than they may at work: some are skipped, so that any pace is known.
-        stride = int(dice.integers(1, max(2, min(4, len(chosen.steps) // 8 + 1))))
+        stride = int(dice.integers(1, max(2, min(_STRIDES, len(chosen.steps) // 8) + 1)))
         count = min(plan.length, len(chosen.steps) // stride) or 1
         first = int(dice.integers(0, max(1, len(chosen.steps) - (count - 1) * stride)))
         place = first + stride * np.arange(count)
@@ -153,12 +154,14 @@ def _varied(
     if dice.random() < 0.5:
         pictures = pictures[..., ::-1].copy()
         pictures[:, 1] *= -1
-    pictures[:, 0] = pictures[:, 0] * np.float32(dice.uniform(0.6, 1.3)) + np.float32(dice.uniform(-0.2, 0.2))
+    # People are darker than the place in one film and brighter in another.
+    side = -1 if dice.random() < 0.3 else 1
+    pictures[:, 0] = pictures[:, 0] * np.float32(side * dice.uniform(0.6, 1.3)) + np.float32(dice.uniform(-0.2, 0.2))
     pictures[:, 0] += dice.normal(0, 0.03, pictures[:, 0].shape).astype(np.float32)
     case = dice.random()
     if case < 0.1:
         pictures[:, 1:5] = 0
-        numbers[:, 1:3] = 0
+        numbers[:, 1:4] = 0
     elif case < 0.3:
         pictures[:, 0] = 0
     numbers[:, 0] += np.float32(dice.normal(0, 0.3))

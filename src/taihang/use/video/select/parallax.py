@@ -73,8 +73,11 @@ def apart(fields: Sequence[frame.MotionField]) -> Apart | None:
     Half a second of fields or less: the camera's motion is taken to be one throughout.
     """
     found = deviation(fields)
-    if found is None:
-        return None
+    return None if found is None else apart_of(found)
+
+
+def apart_of(found: Deviation) -> Apart:
+    """The most deviating upright patch of a glance."""
     sure, (_, columns) = np.clip(found.width - _SURE, 0, _MOST) * found.known, found.known.shape
     high, wide = max(2, round(_TALL * columns)), max(1, round(_WIDE * columns))
     mean = _boxes(sure, high, wide)

@@ -23,7 +23,7 @@ _GRID_S = 0.5  # between the steps of a clip that is learnt from
 _FLOW, _APART = 0.02, 8.0
 _FRAME_S = 1 / 30
 _STAGE = "use.video:stage.temporal"
-_Step = tuple[float, npt.NDArray[np.uint8], tuple[float, float, float]]
+_Step = tuple[float, npt.NDArray[np.uint8], tuple[float, ...]]
 
 
 def of_film(
@@ -72,7 +72,7 @@ def of_clip(path: str | os.PathLike[str], packets: pa.Table) -> stepping.Steps:
             if held is not None:
                 steps.append(_step(held[0].time_s, held[1], fields, float(moved[held[0].number]), step_s))
             held, fields = (shown, sight.grey(shown.image)), []
-        if shown.motion is not None and not shown.motion.key:
+        elif shown.motion is not None and not shown.motion.key:  # a key frame has no vectors of its own
             fields.append(shown.motion)
     if held is not None:
         steps.append(_step(held[0].time_s, held[1], fields, float(moved[held[0].number]), step_s))
@@ -121,7 +121,7 @@ def _step(
     planes[1:3] = 128
     found = parallax.deviation(fields) if fields else None
     if found is None:
-        return time_s, planes, (moved, 0.0, 0.0)
+        return time_s, planes, (moved, *[0.0] * (len(stepping.MEASURED) - 1))
     flow = found.flow * (_FRAME_S / max(step_s, 1e-3))
     flow -= np.median(flow[found.known], axis=0)
     flow[~found.known] = 0
@@ -131,13 +131,14 @@ def _step(
     for place, value in ((3, found.width / _APART), (4, found.known)):
         whole = cv2.resize(value.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
         planes[place] = np.clip(255 * whole, 0, 255)
-    return time_s, planes, (moved, float(found.walking), min(found.noise, 4.0))
+    evidence = parallax.apart_of(found).evidence
+    return time_s, planes, (moved, float(found.walking), min(found.noise, 4.0), evidence)
 
 
 def _steps(rows: list[_Step]) -> stepping.Steps:
     if not rows:
         empty = np.zeros((0, len(stepping.KEPT), stepping.HEIGHT, stepping.WIDTH), np.uint8)
-        return stepping.Steps(np.zeros(0), empty, np.zeros((0, 3), np.float32))
+        return stepping.Steps(np.zeros(0), empty, np.zeros((0, len(stepping.MEASURED)), np.float32))
     return stepping.Steps(
         np.array([row[0] for row in rows]),
         np.stack([row[1] for row in rows]),
