@@ -8,6 +8,7 @@ from taihang.core import finding as findings
 from taihang.core import i18n
 from taihang.report import sections, timeline
 from taihang.use.video.temporal import activities
+from taihang.use.video.understand import telling as advised
 
 _MOST_ROWS = 300
 _MOST_SPANS = 100
@@ -24,16 +25,16 @@ def limits(told: activities.Told) -> tuple[i18n.Text, ...]:
 
 
 def not_judged(told: activities.Told) -> list[findings.NotJudged]:
-    """The longest spans of which it said nothing."""
+    """The spans of which it said nothing: the longest, and how many others."""
     reason = _t("failed", reason=told.failed) if told.failed else _t("unjudged")
-    longest = sorted(activities.unjudged(told), key=lambda span: (span[0] - span[1], span[0]))[:_MOST_SPANS]
-    return [
+    found = [
         findings.NotJudged(
             subject="span", reason=reason, code="temporal-unjudged", start_s=round(start, 3), end_s=round(end, 3)
         )
-        for start, end in sorted(longest)
+        for start, end in activities.unjudged(told)
         if end - start >= 1
     ]
+    return advised.shortened(found, _MOST_SPANS)
 
 
 def going(told: activities.Told) -> list[_Going]:

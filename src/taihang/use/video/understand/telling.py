@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from taihang.core import finding as findings
 from taihang.core import i18n
 from taihang.engines.predict import speaker
@@ -24,8 +26,11 @@ def limits(understood: reading.Understood) -> tuple[i18n.Text, ...]:
 
 
 def not_judged(understood: reading.Understood) -> list[findings.NotJudged]:
-    """Each window that gave nothing, and each question that did not count, with its reason."""
-    found = []
+    """Each span that gave nothing, and each question that did not count, with its reason; neighbours are one span.
+
+    Of many the longest stand, and one row says how many others there are.
+    """
+    found: list[findings.NotJudged] = []
     for one in understood.answers:
         start, end = round(one.window.start_s, 3), round(one.window.end_s, 3)
         if one.judged.outcome != "ok":
@@ -34,7 +39,37 @@ def not_judged(understood: reading.Understood) -> list[findings.NotJudged]:
         for question, why in one.judged.dropped:
             reason = _t("vlm.question_dropped", question=question, reason=_t(f"vlm.dropped.{why}"))
             found.append(_span(f"vlm-{why}", reason, start, end))
-    return found[:_MOST_SPANS]
+    return shortened(_joined(found), _MOST_SPANS)
+
+
+def _joined(found: Sequence[findings.NotJudged]) -> list[findings.NotJudged]:
+    """Windows in a row that gave nothing for one reason, as one."""
+    joined: list[findings.NotJudged] = []
+    for one in found:
+        last = joined[-1] if joined else None
+        if last is not None and last.code == one.code and last.reason == one.reason:
+            joined[-1] = last.model_copy(update={"end_s": one.end_s})
+        else:
+            joined.append(one)
+    return joined
+
+
+def shortened(found: Sequence[findings.NotJudged], most: int) -> list[findings.NotJudged]:
+    """At most so many spans, the longest ones, in order; then one row with how many more and how long together."""
+    if len(found) <= most:
+        return list(found)
+    ranked = sorted(range(len(found)), key=lambda place: -_length(found[place]))
+    kept, rest = sorted(ranked[:most]), ranked[most:]
+    seconds = sum(_length(found[place]) for place in rest)
+    more = _t("not_judged_more", count=len(rest), minutes=f"{seconds / 60:.1f}")
+    ends = [found[place].start_s for place in rest], [found[place].end_s for place in rest]
+    start, end = min(at for at in ends[0] if at is not None), max(at for at in ends[1] if at is not None)
+    last = findings.NotJudged(subject="span", reason=more, code="more-spans", start_s=start, end_s=end)
+    return [*(found[place] for place in kept), last]
+
+
+def _length(one: findings.NotJudged) -> float:
+    return (one.end_s or 0.0) - (one.start_s or 0.0)
 
 
 def _span(code: str, reason: i18n.Text, start: float, end: float) -> findings.NotJudged:
