@@ -33,6 +33,10 @@ PAGES = (
 )
 
 
+_STILL = """return document.getAnimations().every(
+    a => a.playState !== 'running' || a.effect.getTiming().iterations > 9)"""
+
+
 @pytest.fixture(scope="module")
 def things(console: Running) -> tuple[str, ...]:
     """Pages of one thing each, with something on them."""
@@ -62,6 +66,8 @@ def test_no_page_keeps_anybody_out(visitor: pages.Pages, things: tuple[str, ...]
         visitor.until("return window.did_handshake && document.querySelector('main h1, main .th-empty-title')")
         if path == "/rules/edit":
             visitor.until("return document.querySelector('.cm-content[aria-label]')")
+        # Something that is still fading in has another colour for a moment.
+        visitor.until(_STILL)
         visitor.run(axe)
         grave = visitor.run(
             """return axe.run(document, {runOnly: ['wcag2a', 'wcag2aa']}).then(r => r.violations
