@@ -64,9 +64,11 @@ def trend(
             {"type": "value", "min": 90 if least >= 0.9 else 50 if least >= 0.5 else 0, "max": 100, **_AXIS,
              "splitLine": {"show": False}, "axisLabel": {"formatter": "{value}%", "color": SOFT, "fontSize": 11}},
         ],
-        "legend": {"type": "scroll", "bottom": 0, "itemWidth": 12, "itemHeight": 8, "textStyle": {"color": SOFT}},
+        # Plain: names that do not fit go to a second line, where a scrolled legend cuts them off.
+        "legend": {"bottom": 0, "itemWidth": 12, "itemHeight": 8, "itemGap": 8,
+                   "textStyle": {"color": SOFT, "fontSize": 11}},
         "tooltip": {"trigger": "axis"},
-        "grid": {"top": 14, "bottom": 58, "left": 36, "right": 48},
+        "grid": {"top": 14, "bottom": 64, "left": 36, "right": 48},
         "series": [*bars, line],
     }  # fmt: skip
 
