@@ -44,6 +44,8 @@ def test_a_list_names_spans_and_classes_of_any_language(tmp_path):
         ("file,start,class\na.mp4,1,x\n", "file,start,end,class"),
         ("file,start,end,class\nb.mp4,1,2,x\n", "line 2"),
         ("file,start,end,class\n../a.mp4,1,2,x\n", "line 2"),
+        ("file,start,end,class\na\0.mp4,1,2,x\n", "line 2"),
+        ("file,start,end,class\n" + "".join(f"a.mp4,1,2,c{n}\n" for n in range(101)), "101 classes"),
         ("file,start,end,class\na.mp4,3,2,x\n", "3 to 2"),
         ("file,start,end,class\na.mp4,nan,2,x\n", "nan to 2"),
         ("file,start,end,class\na.mp4,one,2,x\n", "one to 2"),

@@ -19,7 +19,7 @@ LABELS = "labels.csv"
 _HEADER = ("file", "start", "end", "class")
 _CLASS = re.compile(r"[\w][\w .-]{0,59}")
 _FILMS = {".mp4", ".mov", ".mkv", ".avi", ".m4v", ".ts", ".mpg", ".mpeg", ".webm", ".gif", ".3gp", ".wmv", ".flv"}
-_MOST_CLIPS = 100_000
+_MOST_CLIPS, _MOST_CLASSES = 100_000, 100  # as many as a model card takes
 _STAGE = "use.video:stage.clips"
 
 
@@ -60,6 +60,8 @@ def read(folder: Path) -> Labelled:
     classes = tuple(sorted({name for clip in clips for _, _, name in clip.spans}))
     if not clips or not classes:
         raise errors.UserError("use.video:temporal.no_clips", path=folder)
+    if len(classes) > _MOST_CLASSES:
+        raise errors.UserError("use.video:temporal.many_classes", path=folder, count=len(classes), most=_MOST_CLASSES)
     return Labelled(tuple(clips), classes)
 
 
@@ -99,8 +101,9 @@ def _row(folder: Path, listed: Path, line: int, row: dict[str, str | None]) -> t
     name, label = (row["file"] or "").strip(), (row["class"] or "").strip()
     path = folder / name
     # A list that somebody else wrote must not reach outside its folder.
-    if not name or not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-        raise errors.UserError("use.video:temporal.no_clip", path=listed, line=line, name=name)
+    if not name or "\0" in name or not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        shown = name.replace("\0", "\\0")
+        raise errors.UserError("use.video:temporal.no_clip", path=listed, line=line, name=shown)
     _named(label, listed, line)
     try:
         start = float(row["start"] or 0)
