@@ -75,11 +75,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--family", choices=tiny.FAMILIES, default="qwen2_5_vl")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--films", type=int, default=200)
     given = parser.parse_args()
     torch.set_num_threads(1)
     model = tiny.model(given.family, seed=given.seed)
     model.load_state_dict(torch.load(given.out / f"{given.family}-{given.seed}.pt", weights_only=True))
-    some = needle.films(200, needle.FRAMES, torch.Generator().manual_seed(900_000 + given.seed))
+    some = needle.films(given.films, needle.FRAMES, torch.Generator().manual_seed(900_000 + given.seed))
     prompts = [needle.prompt(some, number) for number in range(len(some.asked))]
     wanted = (needle.ANSWER + some.answers[:, 0]).tolist()
     rows: list[dict[str, Any]] = []
@@ -97,7 +98,7 @@ def main() -> None:
                 rows.append({"kept": kept, "press": name, "recall": round(right / len(wanted), 3)})
             print(rows[-1], flush=True)
     result = {"kvpress": _version("kvpress"), "transformers": transformers.__version__, "torch": torch.__version__,
-              "family": given.family, "seed": given.seed, "rows": rows}  # fmt: skip
+              "family": given.family, "seed": given.seed, "films": given.films, "rows": rows}  # fmt: skip
     (given.out / f"kvpress-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 

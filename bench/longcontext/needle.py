@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--family", choices=tiny.FAMILIES, default="qwen2_5_vl")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--films", type=int, default=200)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -167,10 +168,10 @@ def main() -> None:
         train(model, given.steps, given.seed)
         torch.save(model.state_dict(), weights)
     trained = time.process_time() - began
-    rows = evaluate(model, given.seed)
+    rows = evaluate(model, given.seed, given.films)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     result = {"date": today, "family": given.family, "seed": given.seed,
-              "steps": given.steps, "train_cpu_s": round(trained), "films": 200, "frames": FRAMES,
+              "steps": given.steps, "train_cpu_s": round(trained), "films": given.films, "frames": FRAMES,
               "rows": rows}  # fmt: skip
     (given.out / f"needle-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
 

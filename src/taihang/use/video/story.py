@@ -28,7 +28,7 @@ _MEDIA_TYPES = {
     "mpeg": "video/mpeg",
     "gif": "image/gif",
 }
-_MOST_UNSEEN = 200  # spans listed one by one; beyond, the shortest are only summed up
+_MOST_UNSEEN = 200  # spans listed one by one; what nobody looked at, and then the shortest, are only summed up beyond
 
 
 def _t(key: str, **values: object) -> i18n.Text:
@@ -89,8 +89,11 @@ def _model_not_judged(walked: walk.Walked) -> list[findings.NotJudged]:
 
 
 def _spans_not_judged(hidden: Sequence[unseen.Unseen]) -> list[findings.NotJudged]:
-    """The longest unseen spans; a 60-minute film has thousands of slivers between two frames."""
-    longest = sorted(hidden, key=lambda u: (u.start_s - u.end_s, u.start_s))[:_MOST_UNSEEN]
+    """The longest unseen spans; a 60-minute film has thousands of slivers between two frames.
+
+    What could not be seen comes before what nobody looked at: between rare frames of a long film the latter are longer.
+    """
+    longest = sorted(hidden, key=lambda u: (u.reason == "budget", u.start_s - u.end_s, u.start_s))[:_MOST_UNSEEN]
     return [
         findings.NotJudged(
             subject="span",
