@@ -119,7 +119,7 @@ def _mask(given: Mask, context: kinds.Context) -> kinds.Result:
 
 @kinds.kind(CERTIFY, parameters=Certify, running_of_tenant=1)
 def _certify(given: Certify, context: kinds.Context) -> kinds.Result:
-    from taihang.app import certify, home, issuing
+    from taihang.app import certify, issuing
 
     with desks.Desk(context) as desk:
         told = [desk.catalogue.report(id) for id in given.reports]
@@ -128,7 +128,7 @@ def _certify(given: Certify, context: kinds.Context) -> kinds.Result:
                 of = issuing.issue(
                     folders,
                     context.folder,
-                    issuing.key(home.folder(), context.principal.tenant),
+                    issuing.key(context.platform, context.principal.tenant),
                     certify.Terms(policy=given.grades, days=given.days, scope=given.scope, minimum=given.minimum),
                     given.lang,
                     lambda text: context.effect("issued", lambda _: text),

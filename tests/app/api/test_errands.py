@@ -13,7 +13,7 @@ from fixtures import platforms
 
 from taihang.app import certify
 from taihang.app.client import client as clients
-from taihang.app.jobs import kinds, tables
+from taihang.app.jobs import attempts, kinds, tables
 from taihang.core import errors
 from taihang.trust.certificate import invalid
 from taihang.trust.ledger import outbox
@@ -40,7 +40,7 @@ class Context:
         self.job, self.attempt, self.store, self.folder = job, 1, one.whole.store, folder
         self.kind, self.parameters = row.kind, row.parameters
         self.principal = platforms.principal.Principal.model_validate(row.owner)
-        self.progress = self
+        self.progress, self.platform = self, one.whole.home
         self._effects = effects
         folder.mkdir(parents=True)
 
@@ -61,7 +61,7 @@ def done(
     """Do a job twice, as when its worker died just before it was noted as done; what it came to must be equal."""
     running = request.getfixturevalue("local" if "local" in request.fixturenames else "running")
     monkeypatch.setattr("taihang.app.platform.places", lambda: running.whole.places)
-    monkeypatch.setenv("TAIHANG_HOME", str(running.whole.home))
+    monkeypatch.setenv("TAIHANG_HOME", str(attempts.tenant_home(running.whole.home, "north")))
 
     def do(job: str) -> dict[str, Any]:
         effects: dict[str, Any] = {}

@@ -84,6 +84,7 @@ class _Child:
         asked = {
             "store": place.url,
             "home": str(tenant_home(place.home, attempt.tenant)),
+            "platform": str(place.home),
             "folder": str(scratch),
             "modules": list(place.modules),
             "lang": i18n.current(),

@@ -68,6 +68,7 @@ class Context:
     principal: people.Principal
     progress: Teller
     folder: Path
+    platform: Path
     store: opening.Store
 
     def effect(self, name: str, work: Callable[[sa.Connection], T]) -> T:
@@ -116,6 +117,7 @@ def main() -> None:
             principal=people.Principal.model_validate(asked["owner"]),
             progress=teller,
             folder=Path(asked["folder"]),
+            platform=Path(asked["platform"]),
             store=store,
         )
         kind = kinds.get(asked["kind"])

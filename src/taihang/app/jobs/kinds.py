@@ -49,6 +49,10 @@ class Context(Protocol):
     def folder(self) -> Path:
         """Empty at first; what is in it at the end becomes the job's output."""
 
+    @property
+    def platform(self) -> Path:
+        """The platform's own home, where its keys lie; `home.folder()` is the tenant's part of it."""
+
     def effect(self, name: str, work: Callable[[sa.Connection], T]) -> T:
         """What `work` returned (a JSON value), done in one transaction and only once for this job and `name`.
 
