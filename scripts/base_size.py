@@ -24,7 +24,7 @@ _IMPORTS = (
     "from taihang.core import errors\n"
     "for m in pkgutil.walk_packages(taihang.__path__, 'taihang.', lambda name: None):\n"
     "    if m.name == 'taihang.app.migrations.env': continue\n"  # a script that alembic runs, not a module
-    "    with contextlib.suppress(errors.MissingExtra):\n"
+    "    with contextlib.suppress(errors.MissingExtra, ModuleNotFoundError):\n"
     "        importlib.import_module(m.name)\n"
 )
 

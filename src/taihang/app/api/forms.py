@@ -35,7 +35,8 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[pydantic.StrictInt, pydantic.BeforeValidator(_whole)]
+# After a number's bounds: what comes before bounds keeps them out of the published document.
+WHOLE = pydantic.BeforeValidator(_whole)
 Moment = Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_written)]
 
 

@@ -35,7 +35,7 @@ class Trial(forms.Form):
 class InForce(forms.Form):
     """The version to put in force; 0 is the shipped policies alone."""
 
-    version: Annotated[forms.Whole, pydantic.Field(ge=0, le=2**31 - 1)]
+    version: Annotated[pydantic.StrictInt, pydantic.Field(ge=0, le=2**31 - 1), forms.WHOLE]
 
 
 class Version(forms.Answer):

@@ -17,7 +17,7 @@ from taihang.core import errors
 
 router = gate.router("retention")
 Target = Annotated[str, pydantic.StringConstraints(pattern=r"^(asset|version)-[0-9a-f]{16}$")]
-_Days = Annotated[forms.Whole, pydantic.Field(ge=0, le=365_000)]
+_Days = Annotated[pydantic.StrictInt, pydantic.Field(ge=0, le=365_000), forms.WHOLE]
 
 
 class NewRule(forms.Form):

@@ -17,7 +17,7 @@ class NewToken(forms.Form):
 
     name: forms.Line
     scopes: Annotated[list[forms.Line], pydantic.Field(min_length=1, max_length=50)]
-    days: Annotated[forms.Whole, pydantic.Field(ge=1, le=3650)] = 30
+    days: Annotated[pydantic.StrictInt, pydantic.Field(ge=1, le=3650), forms.WHOLE] = 30
 
 
 class Token(forms.Answer):
