@@ -22,6 +22,7 @@ import datetime
 import json
 import math
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +129,13 @@ def asked_of(model: Any, plan: reading.Plan, some: Films) -> tuple[float, int, t
     return float(right), peak, logits
 
 
-def evaluate(model: Any, seed: int, count: int = 200) -> list[dict[str, Any]]:
-    """Recall over caps and policies, on films of a seed of their own."""
+def evaluate(model: Any, seed: int, count: int = 200, budgets: Sequence[int] = KEPT) -> Iterator[dict[str, Any]]:
+    """Recall over caps and policies, on films of a seed of their own; row by row."""
     some = films(count, FRAMES, torch.Generator().manual_seed(900_000 + seed))
     recall, peak, whole = asked_of(model, reading.Plan(budget.Cap(400, WINDOW, SINKS, RECENT)), some)
-    rows: list[dict[str, Any]] = [{"kept": peak, "policy": "full", "recall": recall, "peak": peak}]
-    print(rows[-1], flush=True)
+    yield {"kept": peak, "policy": "full", "recall": round(recall, 3), "peak": peak}
     ways = [(name, False) for name in policy.SCORES] + [("attention", True), ("mixed", True)]
-    for kept in KEPT:
+    for kept in budgets:
         for name, probe in ways:
             cap = budget.Cap(kept + WINDOW, WINDOW, SINKS, RECENT)
             choose = policy.Policy(name, sinks=SINKS, recent=RECENT, observed=4, pool=1)  # type: ignore[arg-type]
@@ -143,10 +143,8 @@ def evaluate(model: Any, seed: int, count: int = 200) -> list[dict[str, Any]]:
             far = torch.nn.functional.kl_div(logits, whole, log_target=True, reduction="batchmean")
             agree = (logits.argmax(-1) == whole.argmax(-1)).float().mean()
             way = name + (" + probe" if probe else "")
-            rows.append({"kept": kept, "policy": way, "recall": round(recall, 3), "kl": round(float(far), 4),
-                         "agree": round(float(agree), 3), "peak": peak})  # fmt: skip
-            print(rows[-1], flush=True)
-    return rows
+            yield {"kept": kept, "policy": way, "recall": round(recall, 3), "kl": round(float(far), 4),
+                   "agree": round(float(agree), 3), "peak": peak}  # fmt: skip
 
 
 def main() -> None:
@@ -156,24 +154,29 @@ def main() -> None:
     parser.add_argument("--family", choices=tiny.FAMILIES, default="qwen2_5_vl")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--films", type=int, default=200)
+    parser.add_argument("--kept", default=",".join(map(str, KEPT)))
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     model = tiny.model(given.family, seed=given.seed)
     weights = given.out / f"{given.family}-{given.seed}.pt"
     began = time.process_time()
+    trained: int | None = None
     if weights.exists():  # trained before: only asked anew
         model.load_state_dict(torch.load(weights, weights_only=True))
     else:
         train(model, given.steps, given.seed)
         torch.save(model.state_dict(), weights)
-    trained = time.process_time() - began
-    rows = evaluate(model, given.seed, given.films)
+        trained = round(time.process_time() - began)
+    rows: list[dict[str, Any]] = []
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     result = {"date": today, "family": given.family, "seed": given.seed,
-              "steps": given.steps, "train_cpu_s": round(trained), "films": given.films, "frames": FRAMES,
+              "steps": given.steps, "train_cpu_s": trained, "films": given.films, "frames": FRAMES,
               "rows": rows}  # fmt: skip
-    (given.out / f"needle-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
+    for row in evaluate(model, given.seed, given.films, [int(kept) for kept in given.kept.split(",")]):
+        rows.append(row)  # written as they come: a run that is stopped leaves what it found
+        print(row, flush=True)
+        (given.out / f"needle-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import pytest
 
 pytest.importorskip("onnx", reason="could not import onnx (./check --hub)")
 
-from taihang.app import inspect, temporal
+from typer import testing
+
+from taihang.app import cli, inspect, temporal
 from taihang.core import errors, i18n
 from tests.fixtures import light
 from tests.use.video import films
@@ -108,3 +110,34 @@ def test_a_rule_that_acts_on_the_classifier_alone_is_refused(tmp_path, book):
 def test_no_such_folder_is_one_line(tmp_path, book):
     with pytest.raises(errors.UserError, match="temporal train"):
         inspected(tmp_path, tmp_path / "v.mp4", book, temporal=tmp_path / "nowhere")
+
+
+@pytest.mark.long
+def test_own_clips_become_a_classifier_that_a_film_is_inspected_with(tmp_path, book):
+    """The whole way of a user: clips in folders, one command, a card, and an inspection that says what was learnt."""
+    pytest.importorskip("torch", reason="could not import torch (./check --hub)")
+    clips = tmp_path / "clips"
+    for name, comes in (("busy", 0), ("nobody", 99)):
+        (clips / name).mkdir(parents=True)
+        for number in range(2):
+            films.film(
+                clips / name / f"{number}.mp4",
+                3,
+                lambda t, comes=comes: films.visitor(films.view(0, 0), films.place(t, comes, comes + 4)),
+            )
+    runner = testing.CliRunner()
+    out = tmp_path / "m"
+    words = ["temporal", "train", str(clips), "--out", str(out), "--rounds", "2", "--presence", "busy", "--synthetic"]
+    done = runner.invoke(cli.app, words)
+    assert done.exit_code == 0, done.output
+    assert "temporal.onnx" in done.output
+    card = runner.invoke(cli.app, ["temporal", "card", str(out), "--lang", "zh"])
+    assert "合成数据" in card.output
+    assert "busy, nobody" in card.output
+    path = films.film(tmp_path / "v.mp4", 4, lambda t: films.visitor(films.view(0, 0), films.place(t, 1, 3)))
+    report = inspected(tmp_path, path, book, temporal=out)
+    facts = {f["label"]["en"]: f["value"] for s in report["sections"] for f in s.get("items", ()) if "label" in f}
+    assert facts["classes"] == "busy, nobody"
+    wrong = runner.invoke(cli.app, [*words[:-2], "nobody,ghost", "--lang", "en"])
+    assert isinstance(wrong.exception, errors.UserError)
+    assert "ghost" in str(wrong.exception)

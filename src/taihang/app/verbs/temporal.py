@@ -42,4 +42,4 @@ def _card(
 ) -> None:
     from taihang.app import temporal
 
-    typer.echo(temporal.card(model), nl=False)
+    typer.echo(temporal.card(model, lang), nl=False)
