@@ -9,6 +9,7 @@ from typing import Literal
 
 from taihang.core import errors, i18n
 from taihang.data.quality.exchange import importing, odcs_export
+from taihang.model.causes import graph
 from taihang.report import json as reporting
 from taihang.rules import difference, lock, rulebook
 from taihang.use.video import scope, walk
@@ -100,7 +101,7 @@ def _put(path: Path, text: str) -> None:
         raise errors.UserError("app:gate.path", path=path) from error
 
 
-def schema(what: Literal["report", "rulebook"]) -> str:
+def schema(what: Literal["report", "rulebook", "causes"]) -> str:
     """A JSON Schema as text."""
-    made = reporting.schema() if what == "report" else rulebook.schema()
+    made = {"report": reporting.schema, "rulebook": rulebook.schema, "causes": graph.schema}[what]()
     return json.dumps(made, ensure_ascii=False, indent=1)

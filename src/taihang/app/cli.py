@@ -17,6 +17,7 @@ import taihang
 from taihang.app import configuration
 from taihang.app.verbs import (
     access,
+    causes,
     certificates,
     film,
     jobs,
@@ -71,6 +72,7 @@ _state = {"debug": False}
 # A group under a word of its own, or (None) verbs at the top.
 for _name, _group in (
     (None, film),
+    (None, causes),
     (None, tables),
     (None, rules),
     (None, metrics),

@@ -17,7 +17,7 @@ from taihang.core import i18n, words
 from taihang.report import plain
 
 if TYPE_CHECKING:
-    from taihang.app import assess, inspect
+    from taihang.app import assess, causes, inspect
     from taihang.app import books as shelf
     from taihang.app import mask as masks
     from taihang.app import monitor as watching
@@ -184,6 +184,30 @@ def monitored(done: watching.Monitored) -> None:
         _line("app:assessed.limit", limit=reason)
     for limit in report.limits[:_MOST_LIMITS]:
         _line("app:assessed.limit", limit=limit.in_())
+    _line("app:summary.report", path=done.page)
+
+
+def caused(done: causes.Caused) -> None:
+    """How many edges are supported, the strongest of them, and where the report is."""
+    found, line = done.judged, done.judged.line
+    supported = found.of("supported")
+    if done.report.synthetic:
+        _line("app:summary.synthetic")
+    _line(
+        "app:causes.judged", events=len(line.kind), kinds=len(line.kinds), recordings=len(found.log.recordings),
+        candidates=len(found.edges), supported=len(supported), insufficient=len(found.of("insufficient")),
+    )  # fmt: skip
+    for edge in supported[:_MOST_FAULTS]:
+        lag = f"{edge.statistic.lags.middle_s:.1f}" if edge.statistic.lags else "–"
+        names = {"cause": found.log.title(edge.cause).in_(), "effect": found.log.title(edge.effect).in_()}
+        confidence = plain.percent(edge.confidence or 0.0)
+        _line("app:causes.edge", confidence=confidence, lag=lag, count=edge.count, **names)
+    if len(supported) > _MOST_FAULTS:
+        _line("app:causes.more", count=len(supported) - _MOST_FAULTS)
+    for unjudged in done.report.not_judged[:_MOST_LIMITS]:
+        _line(
+            "app:summary.not_judged", title=unjudged.title.in_() if unjudged.title else "", reason=unjudged.reason.in_()
+        )
     _line("app:summary.report", path=done.page)
 
 

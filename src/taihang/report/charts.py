@@ -108,9 +108,42 @@ class Band(words.Word):
     note: i18n.Text | None = None
 
 
-Chart = Dials | Radar | Trend | Heat | Band
+class Node(words.Word):
+    """Something in a chain, with what is said of it."""
+
+    label: i18n.Text
+    note: i18n.Text | None = None
+
+
+class Link(words.Word):
+    """That one node of a chain leads to another (positions in its nodes), how, and how surely."""
+
+    source: Annotated[int, pydantic.Field(ge=0)]
+    target: Annotated[int, pydantic.Field(ge=0)]
+    label: i18n.Text
+    confidence: Part | None = None
+
+
+class Chain(words.Word):
+    """What leads to what. `left_out` links were too weak to be drawn beside the others."""
+
+    kind: Literal["chain"] = "chain"
+    title: i18n.Text
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    left_out: Annotated[int, pydantic.Field(ge=0)] = 0
+    note: i18n.Text | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _joined(self) -> Chain:
+        if any(max(one.source, one.target) >= len(self.nodes) for one in self.links):
+            raise ValueError("a link leads from a node of the chain to another")
+        return self
+
+
+Chart = Dials | Radar | Trend | Heat | Band | Chain
 _LAST_POINTS = 30  # of a band, told in words beside those outside
-CHARTS = (Dials, Radar, Trend, Heat, Band)
+CHARTS = (Dials, Radar, Trend, Heat, Band, Chain)
 
 
 def table(chart: Chart, language: i18n.Language) -> tuple[list[str], list[list[str]]]:
@@ -128,18 +161,24 @@ def table(chart: Chart, language: i18n.Language) -> tuple[list[str], list[list[s
     if isinstance(chart, (Dials, Radar)):
         rows = [[said(d.label), share(d.value), said(d.note) if d.note else ""] for d in chart.dials]
         return [t("what"), t("share"), t("note")], rows
+    if isinstance(chart, Chain):
+        told = [
+            [f"{said(chart.nodes[k.source].label)} → {said(chart.nodes[k.target].label)}", share(k.confidence),
+             said(k.label)] for k in chart.links
+        ]  # fmt: skip
+        return [t("link"), t("confidence"), t("note")], told
     if isinstance(chart, Trend):
         lines = [[said(line.label), plain.moment(p.at), share(p.value)] for line in chart.lines for p in line.points]
         return [t("what"), t("when"), t("share")], lines
     if isinstance(chart, Band):
-        told = [p for n, p in enumerate(chart.points) if p.outside or n >= len(chart.points) - _LAST_POINTS]
+        shown = [p for n, p in enumerate(chart.points) if p.outside or n >= len(chart.points) - _LAST_POINTS]
         numbers = [
             [
                 plain.moment(p.at),
                 *(plain.number(math.nan if v is None else v) for v in (p.value, p.lower, p.upper)),
                 t("outside") if p.outside else "",
             ]
-            for p in told
+            for p in shown
         ]
         return [t("when"), t("value"), t("lower"), t("upper"), t("note")], numbers
     head = [t("what"), *(said(c) for c in chart.columns)]

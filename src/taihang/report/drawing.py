@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from taihang.core import i18n
-from taihang.report import charts, plain
+from taihang.report import chains, charts, plain
 
 _INK, _SOFT, _LINE, _FILL, _BAD = "#16191d", "#54595f", "#c8cdd3", "#4d5b69", (176, 25, 25)
 # Lines are told apart by their dashes and the number at their end, not by colour alone.
@@ -40,6 +40,8 @@ class _Pen:
             height = self._trend(chart.lines[:_MOST_LINES])
         elif isinstance(chart, charts.Band):
             height = self._band(chart.points)
+        elif isinstance(chart, charts.Chain):
+            height = chains.draw(self, chart)
         else:
             height = self._heat(chart)
         name = ' xmlns="http://www.w3.org/2000/svg"' if self.alone else ""
@@ -52,6 +54,9 @@ class _Pen:
 
     def said(self, text: i18n.Text) -> str:
         return plain.short(text.in_(self.language), self.language, 120)
+
+    def fit(self, text: str, width: float) -> str:
+        return _fit(text, width)
 
     def share(self, value: float | None) -> str:
         return i18n.text("report:scorecard.unknown", self.language) if value is None else plain.percent(value)

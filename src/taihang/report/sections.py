@@ -121,6 +121,7 @@ Section = Annotated[
     | charts.Radar
     | charts.Trend
     | charts.Heat
-    | charts.Band,
+    | charts.Band
+    | charts.Chain,
     pydantic.Field(discriminator="kind"),
 ]

@@ -13,7 +13,7 @@ from taihang.app.jobs import kinds
 from taihang.core import i18n, words
 
 if TYPE_CHECKING:
-    from taihang.app import assess, cataloguing, monitor
+    from taihang.app import assess, cataloguing, causes, monitor
     from taihang.catalog import catalogue
     from taihang.catalog import words as catalogued
 
@@ -99,6 +99,16 @@ class Monitor(Parameters):
     last: int = pydantic.Field(default=1, ge=1, le=5000)
     lang: i18n.Language | None = None
     fail_on: words.Level | None = None
+    formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
+
+
+class Causes(Parameters):
+    """See `taihang.app.causes.causes`; `sources` are folders of reports, or tables of events."""
+
+    sources: tuple[str, ...] = pydantic.Field(min_length=1, max_length=1000)
+    constraints: str = pydantic.Field(default="mine", pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")
+    vlm: str | None = None
+    lang: i18n.Language | None = None
     formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
 
 
@@ -257,7 +267,23 @@ def _monitor(given: Monitor, context: kinds.Context) -> kinds.Result:
     return _judged(done)
 
 
-def _judged(done: assess.Assessed | monitor.Monitored) -> kinds.Result:
+@kinds.kind("causes", parameters=Causes, paths=("sources",))
+def _causes(given: Causes, context: kinds.Context) -> kinds.Result:
+    from taihang.app import causes, inspect
+
+    done = causes.causes(
+        *given.sources,
+        constraints=given.constraints,
+        vlm=inspect.allowed(given.vlm),
+        lang=given.lang,
+        formats=given.formats,
+        out=context.folder,
+        progress=context.progress,
+    )
+    return _judged(done)
+
+
+def _judged(done: assess.Assessed | monitor.Monitored | causes.Caused) -> kinds.Result:
     report = done.report
     return kinds.Result(
         inputs=(report.asset.sha256,),

@@ -100,7 +100,7 @@ def _rollback(
 
 @app.command("schema", help=t("help.schema"))
 def _schema(
-    what: Annotated[Literal["report", "rulebook"], typer.Argument(help=t("help.schema_what"))],
+    what: Annotated[Literal["report", "rulebook", "causes"], typer.Argument(help=t("help.schema_what"))],
 ) -> None:
     from taihang.app import books
 

@@ -14,7 +14,7 @@ from taihang.core import asset as assets
 from taihang.core import finding as findings
 from taihang.core import i18n
 from taihang.report import document, sections, timeline
-from taihang.use.video import exhibits, synthetic, walk
+from taihang.use.video import causes, exhibits, synthetic, walk
 from taihang.use.video.observe import conditions, unseen
 from taihang.use.video.temporal import telling as activity_telling
 from taihang.use.video.understand import telling
@@ -76,6 +76,7 @@ def tell(walked: walk.Walked) -> tuple[document.Report, dict[str, bytes]]:
             _timeline(walked, found, hidden),
             *(telling.told(walked.understood) if walked.understood else ()),
             *(activity_telling.told(walked.activities) if walked.activities else ()),
+            *causes.told(probe.name, found, walked.signals.duration_s, walked.request.progress),
             _coverage(walked, hidden),
             _how(walked),
         ),
