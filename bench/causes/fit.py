@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import pickle
 from pathlib import Path
 
@@ -28,9 +27,15 @@ def measured(seed: int):
     return rows.reshape(-1, len(calibration.MEASURES)), truth
 
 
-def gather(seeds: range, processes: int):
-    with multiprocessing.Pool(processes) as pool:
-        parts = pool.map(measured, seeds, chunksize=4)
+def gather(seeds: range, kept: Path):
+    """Measures of all seeds; each is kept in a file, so that a run that was stopped goes on."""
+    parts = []
+    for seed in seeds:
+        path = kept / f"{seed}.pkl"
+        if not path.exists():
+            path.with_suffix(".part").write_bytes(pickle.dumps(measured(seed)))
+            path.with_suffix(".part").rename(path)
+        parts.append(pickle.loads(path.read_bytes()))
     return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
 
@@ -39,13 +44,11 @@ def main() -> None:
     options.add_argument(
         "--seeds", type=int, default=240, help="scenarios for the regression, and as many for the steps"
     )
-    options.add_argument("--processes", type=int, default=1)
-    options.add_argument("--keep", type=Path, help="a file to keep the measures in")
+    options.add_argument("--keep", type=Path, default=Path("out/causes"), help="a folder to keep the measures in")
     given = options.parse_args()
-    first = gather(range(given.seeds), given.processes)
-    second = gather(range(100_000, 100_000 + given.seeds), given.processes)
-    if given.keep:
-        given.keep.write_bytes(pickle.dumps((first, second)))
+    given.keep.mkdir(parents=True, exist_ok=True)
+    first = gather(range(given.seeds), given.keep)
+    second = gather(range(100_000, 100_000 + given.seeds), given.keep)
     made = calibration.fit("branching-isotonic", calibration.MEASURES, first, second)
     (TARGET / "statistical.json").write_bytes(calibration.dump(made))
     p = made.probability(second[0])

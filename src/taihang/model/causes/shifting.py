@@ -16,7 +16,7 @@ from taihang.model.causes import events, pairs
 
 # So many moves, and the p-value at or below which more are worth their while. Each step draws its moves anew, so that
 # the one that is told is valid whatever the ones before it were.
-STEPS = ((199, 0.1), (1_999, 0.01), (9_999, 0.0))
+STEPS = ((199, 0.1), (999, 0.02), (4_999, 0.0))
 _REACH = 3.0  # moves are at most so many times the longest lag
 _STEPS = 160  # of the lag
 _MOST_STEPS = 40_000
@@ -98,8 +98,11 @@ def _test(given: Correlogram, moves: int, seed: int) -> Tested:
         reach = min(size // 2, int(_REACH * bounds[-1]))
         drawn = random.integers(-reach, reach, moves + 1, endpoint=True)
         drawn[0] = 0
-        sums = np.concatenate([[0.0], np.cumsum(np.tile(counts, 4))])
-        middle = drawn[:, None] + 2 * size
+        # Of the circle only what a move and a lag can reach, to both sides.
+        far = reach + int(bounds[-1])
+        near = counts.take(np.arange(-far, far), mode="wrap")
+        sums = np.concatenate([[0.0], np.cumsum(near)])
+        middle = drawn[:, None] + far
         after += np.diff(sums[middle + bounds], axis=1)
         before -= np.diff(sums[middle - bounds], axis=1)
     forward, window, excess, expected, z = _scan(after)
