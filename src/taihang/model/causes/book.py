@@ -202,8 +202,7 @@ def _named(book: Book, places: form.Places) -> None:
     for field in ("forbid", "within", "needs"):
         for n, one in enumerate(getattr(book, field)):
             causes = one.cause if isinstance(one.cause, tuple) else (one.cause,)
-            patterns = (p for p in (*causes, one.effect) if p.startswith("group:"))
-            spoken += [(pattern[6:], (field, n)) for pattern in patterns]
+            spoken += [(pattern[6:], (field, n)) for pattern in (*causes, one.effect) if pattern.startswith("group:")]
     for name, path in spoken:
         if name not in book.groups:
             near = form.nearest(name, book.groups) or "-"

@@ -52,7 +52,7 @@ def paths(edges: Sequence[judging.Edge], most: int) -> tuple[tuple[Path, ...], i
 
 def _seen(taken: Sequence[judging.Edge]) -> tuple[tuple[int, ...], ...]:
     """Events that ran through the whole chain, each brought about by the one before."""
-    runs = [(o.cause, o.effect) for o in taken[0].occurrences]
+    runs: list[tuple[int, ...]] = [(o.cause, o.effect) for o in taken[0].occurrences]
     for edge in taken[1:]:
         onward: dict[int, list[int]] = {}
         for o in edge.occurrences:
