@@ -26,7 +26,11 @@ def _chain(count: int, links: list[tuple[int, int]], label: str = "未佩戴安�
 
 def _boxes(svg: str) -> list[tuple[float, float, float, float]]:
     tree = ET.fromstring(svg)
-    return [tuple(float(r.get(k, "nan")) for k in ("x", "y", "width", "height")) for r in tree.iter("{*}rect")]  # type: ignore[misc]
+    return [
+        tuple(float(r.get(k, "nan")) for k in ("x", "y", "width", "height"))
+        for r in tree.iter()
+        if r.tag.endswith("rect")
+    ]  # type: ignore[misc]
 
 
 _LINKS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=14, unique=True)

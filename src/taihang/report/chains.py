@@ -14,7 +14,8 @@ from taihang.report import charts
 
 _INK, _SOFT, _FILL, _PAPER = "#16191d", "#54595f", "#4d5b69", "#ffffff"
 _NARROW_PX = 500
-_BOX_PX, _GAP_PX, _CHANNEL_PX = 44, 26, 18
+_BOX_PX, _GAP_PX, _CHANNEL_PX = 44, 26, 18.0
+_CHANNELS_PX = 82.0  # all channels together, where there is little room
 
 
 class Pen(Protocol):
@@ -92,13 +93,14 @@ def _laid(chart: charts.Chain, width: int, down: bool) -> tuple[list[Spot], floa
             if one.source in group and layers[one.target] != layers[one.source] + 1
         ]
         if down:
-            room = width - (_CHANNEL_PX * len(past) + 8 if past else 0)
+            pitch = min(_CHANNEL_PX, _CHANNELS_PX / max(1, len(past)))
+            room = width - (pitch * len(past) + 8 if past else 0)
             for layer, row in enumerate(rows):
                 wide = min(220.0, (room - 8 * (len(row) - 1)) / max(1, len(row)))
                 for m, n in enumerate(row):
                     spots[n] = Spot(layer, m * (wide + 8), y + layer * (_BOX_PX + 34), wide)
             for m, k in enumerate(past):
-                floors[k] = room + 8 + _CHANNEL_PX * m
+                floors[k] = room + 8 + pitch * m
             y += deep * (_BOX_PX + 34) - 34 + _GAP_PX
             continue
         step = width / max(3, deep)
