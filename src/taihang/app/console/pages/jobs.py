@@ -12,7 +12,7 @@ from taihang.app.console import cells, frame, listing, moments, registry, visit
 _STATES = ("queued", "running", "done", "failed", "cancelled")
 _OVER = frozenset({"done", "failed", "cancelled"})
 _WITH = ("version", "zones", "rules", "budget", "lang", "table", "part", "ticket")
-_NAMED = frozenset({"inspect", "assess", "profile", "verify", "clip", "text", "mask", "monitor", "certify"})
+_NAMED = frozenset({"inspect", "assess", "profile", "verify", "clip", "text", "mask", "monitor", "certify", "causes"})
 _LIVE_S, _LOG = 1.5, 400
 
 
