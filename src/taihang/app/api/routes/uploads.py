@@ -46,7 +46,7 @@ Checksum = Annotated[
     str | None,
     fastapi.Header(
         alias="Upload-Checksum",
-        pattern=r"^(sha1|sha256|md5) [A-Za-z0-9+/]{20,60}={0,2}$",
+        pattern=r"^(sha1 [A-Za-z0-9+/]{27}=|sha256 [A-Za-z0-9+/]{43}=|md5 [A-Za-z0-9+/]{22}==)$",
         description="Algorithm and base64 digest of this piece · 本段的校验和",
     ),
 ]
