@@ -87,7 +87,9 @@ def test_a_table_of_events_becomes_a_chain_with_a_picture(
 
 
 def test_what_alone_answered_is_said(tmp_path: Path) -> None:
-    done = causes.causes(_table(tmp_path / "events.csv", logs.log(1)), out=tmp_path / "out", lang="en")
+    done = causes.causes(
+        _table(tmp_path / "events.csv", logs.log(1)), out=tmp_path / "out", lang="en", formats=("json",)
+    )
     told = " ".join(p.en for s in done.report.sections if s.kind == "notes" for p in s.paragraphs)
     assert "the statistical judge alone answers" in told
     assert "generated scenarios" in told
@@ -104,7 +106,7 @@ def test_what_alone_answered_is_said(tmp_path: Path) -> None:
 def test_too_few_events_give_a_report_that_says_so(tmp_path: Path, rows: str, told: str | None) -> None:
     table = tmp_path / "events.csv"
     table.write_text(rows, encoding="utf-8")
-    done = causes.causes(table, out=tmp_path / "out", lang="en")
+    done = causes.causes(table, out=tmp_path / "out", lang="en", formats=("json",))
     assert not done.judged.of("supported")
     if told:
         assert any(told in one.reason.en for one in done.report.not_judged)
@@ -192,7 +194,7 @@ def test_reports_of_several_videos_are_judged_together_and_frames_prove_it(tmp_p
 
 def test_a_report_on_something_else_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    causes.causes(_table(tmp_path / "events.csv", logs.log(1)), out=out, lang="en")
+    causes.causes(_table(tmp_path / "events.csv", logs.log(1)), out=out, lang="en", formats=("json",))
     with pytest.raises(errors.UserError, match="report on a table"):
         causes.causes(out, out=tmp_path / "again", lang="en")
     with pytest.raises(errors.UserError, match=r"no report\.json"):
