@@ -68,7 +68,7 @@ def trend(
         "legend": {"bottom": 0, "itemWidth": 12, "itemHeight": 8, "itemGap": 8,
                    "textStyle": {"color": SOFT, "fontSize": 11}},
         "tooltip": {"trigger": "axis"},
-        "grid": {"top": 14, "bottom": 64, "left": 36, "right": 48},
+        "grid": {"top": 14, "bottom": 84, "left": 36, "right": 48},
         "series": [*bars, line],
     }  # fmt: skip
 
