@@ -147,3 +147,27 @@ def test_a_film_is_inspected_by_a_real_server_and_nothing_of_it_fails(
     section = next(s for s in report.sections if "Reading by" in s.title.en)
     facts = {fact.label.en: fact.value for fact in section.items}
     assert facts["Usable answers"] == 0
+
+
+def test_texts_are_put_to_a_real_server_and_what_it_cannot_say_is_not_judged(server: str, tmp_path: Path) -> None:
+    url, _, model = server.partition("#")
+    texts = tmp_path / "texts.jsonl"
+    lines = ("检查瓦斯浓度并做好记录。", "The belt was stopped at noon.", "巷道内有积水，已通知排水。")
+    texts.write_text("".join(json.dumps({"text": line}, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    ran = subprocess.run(
+        [
+            *(str(Path(sys.executable).parent / "taihang"), "text", str(texts), "--out", str(tmp_path / "out")),
+            *("--judge", url, "--judge-model", model, "--judge-sample", "3", "--judge-tokens", "400000"),
+        ],
+        env={**os.environ, "TAIHANG_HOME": str(tmp_path / "home"), "TAIHANG_LANG": "en"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    (told,) = [one for one in report["not_judged"] if one["code"].startswith("judge")]
+    assert told["code"] != "judge-budget"  # it was asked, and said nothing that could be used
+    section = next(one for one in report["sections"] if one["title"]["en"] == "The judge")
+    facts = {fact["label"]["en"]: fact["value"] for fact in section["items"]}
+    assert facts["texts graded"] == 0
