@@ -1,4 +1,4 @@
-"""A real server: `transformers serve` in a process of its own, with a tiny Qwen2.5-VL and a tiny Qwen3-VL built here."""
+"""A real server: `transformers serve` in a process of its own, with tiny models of two families built here."""
 
 from __future__ import annotations
 

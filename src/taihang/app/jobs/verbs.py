@@ -35,6 +35,7 @@ class Inspect(Parameters):
     zones: str | None = None
     detector: str = "builtin"
     vlm: str | None = None
+    temporal: str | None = None
     budget: str | float = "2%"
     lang: i18n.Language | None = None
     fail_on: words.Level | None = None
@@ -112,7 +113,7 @@ class Causes(Parameters):
     formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
 
 
-@kinds.kind("inspect", parameters=Inspect, paths=("videos", "zones"))
+@kinds.kind("inspect", parameters=Inspect, paths=("videos", "zones", "temporal"))
 def _inspect(given: Inspect, context: kinds.Context) -> kinds.Result:
     from taihang.app import inspect
 
@@ -122,6 +123,7 @@ def _inspect(given: Inspect, context: kinds.Context) -> kinds.Result:
         zones=given.zones,
         detector=given.detector,
         vlm=inspect.allowed(given.vlm),
+        temporal=given.temporal,
         budget=given.budget,
         lang=given.lang,
         fail_on=given.fail_on,
