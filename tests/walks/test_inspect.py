@@ -139,11 +139,20 @@ def test_the_budget_is_kept(inspected: tuple[Path, subprocess.CompletedProcess[s
     assert 0 < looked <= 48
 
 
+@pytest.fixture(scope="module")
+def called(planted: truth.Truth, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same from Python: the folder that holds its home and its `out`."""
+    folder = tmp_path_factory.mktemp("called")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAIHANG_HOME", str(folder / "home"))
+        taihang.inspect(planted.video, budget=BUDGET, lang="en", out=folder / "out")
+    return folder
+
+
 def test_python_and_the_command_give_the_same(
-    planted: truth.Truth, inspected: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+    called: Path, inspected: tuple[Path, subprocess.CompletedProcess[str]]
 ) -> None:
-    taihang.inspect(planted.video, budget=BUDGET, lang="en", out=tmp_path / "out")
-    assert _stable(_report(tmp_path / "out")) == _stable(_report(inspected[0]))
+    assert _stable(_report(called / "out")) == _stable(_report(inspected[0]))
 
 
 def test_killed_at_any_moment_it_goes_on_to_the_same_result(
@@ -171,14 +180,16 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_result(
     assert not [p for p in home.rglob(".part-*") if p.is_file()] or out.exists()
 
 
-def test_finished_stages_are_not_made_again(planted: truth.Truth, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    os.environ["TAIHANG_HOME"] = str(home)
-    taihang.inspect(planted.video, budget=BUDGET, lang="en", out=tmp_path / "one")
+def test_finished_stages_are_not_made_again(
+    planted: truth.Truth, called: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = called / "home"
+    monkeypatch.setenv("TAIHANG_HOME", str(home))
     before = {p: p.stat().st_mtime_ns for p in home.rglob("*.arrow")}
+    assert before
     taihang.inspect(planted.video, budget=BUDGET, lang="en", out=tmp_path / "two")
     assert before == {p: p.stat().st_mtime_ns for p in home.rglob("*.arrow")}
-    assert _stable(_report(tmp_path / "one")) == _stable(_report(tmp_path / "two"))
+    assert _stable(_report(called / "out")) == _stable(_report(tmp_path / "two"))
 
 
 def test_interrupted_it_leaves_a_clean_state(planted: truth.Truth, tmp_path: Path) -> None:
