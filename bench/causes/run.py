@@ -2,6 +2,7 @@
 
     python -m bench.causes.run            # the seeds that are reported
     python -m bench.causes.run --tune     # others, on which cuts and choices are made
+    python -m bench.causes.run --few      # logs of one, two and three recordings
 
 The peers' cuts are those that score best on the tuning seeds, which favours them: ours has none to tune.
 """
@@ -18,7 +19,9 @@ from bench.causes import peers, scripted
 from taihang.model.causes import book, calibration, events, fdr, judging
 
 REPORTED, TUNED, NULLS = range(20), range(1000, 1020), range(500, 540)
+FEW, FEW_NULLS = range(3000, 3020), range(3500, 3540)
 RESULT = Path(__file__).with_name("result.json")
+RESULT_FEW = RESULT.with_name("few.json")
 CUTS = Path(__file__).with_name("cuts.json")
 OPEN = book.Read(book.Book.model_validate(book.OPEN), "0" * 64)
 
@@ -115,10 +118,40 @@ def report() -> None:
     print(json.dumps({k: v for k, v in result.items() if k != "rows"}, indent=1))
 
 
+def few() -> None:
+    """How much less can be told of one film than of many."""
+    rows = []
+    for count in (1, 2, 3):
+        told = [(scripted.scene(seed, recordings=count)) for seed in FEW]
+        found = [ours(scene) for scene in told]
+        nulls = [ours(scripted.scene(seed, null=True, recordings=count)) for seed in FEW_NULLS]
+        right = sum(len(f[0] & s.edges) for f, s in zip(found, told, strict=True))
+        p, y = np.concatenate([f[1] for f in found]), np.concatenate([f[2] for f in found])
+        rows.append(
+            {
+                "recordings": count,
+                "events": sum(f[3] for f in found),
+                "edges": sum(len(s.edges) for s in told),
+                "found": right,
+                "false": sum(len(f[0] - s.edges) for f, s in zip(found, told, strict=True)),
+                "calibration_error": round(calibration.error(p, y), 4),
+                "null_candidates": sum(len(n[1]) for n in nulls),
+                "null_false": sum(len(n[0]) for n in nulls),
+                "null_scenes_with_any": sum(bool(n[0]) for n in nulls),
+                "null_scenes": len(nulls),
+            }
+        )
+    result = {"seeds": [FEW.start, FEW.stop - 1], "null_seeds": [FEW_NULLS.start, FEW_NULLS.stop - 1], "rows": rows}
+    RESULT_FEW.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--tune", action="store_true")
-    tune() if options.parse_args().tune else report()
+    options.add_argument("--few", action="store_true")
+    given = options.parse_args()
+    tune() if given.tune else few() if given.few else report()
 
 
 if __name__ == "__main__":

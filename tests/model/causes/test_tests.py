@@ -227,3 +227,9 @@ def test_ten_thousand_events_are_judged() -> None:
     assert len(judged.of("supported")) <= 1
     assert all(s.candidate for s in (e.statistic for e in judged.edges))
     assert isinstance(judged.edges[0].statistic, statistical.Statistic)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_film_is_enough_for_what_is_clear(seed: int) -> None:
+    judged = judging.judge(logs.log(seed, recordings=1, causes=40, length=3600.0), logs.OPEN)
+    assert {(e.cause, e.effect) for e in judged.of("supported")} == {("helmet-off", "unsafe-act")}
