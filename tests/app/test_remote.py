@@ -105,4 +105,6 @@ def test_texts_masks_histories_and_certificates_there(there: platforms.Running, 
 )
 def test_what_cannot_be_done_there_is_said(there: platforms.Running, app: Any, given: list[str]) -> None:
     Path("t.csv").write_text("n\n1\n")
-    _run(app, *given, code=2)
+    told = _run(app, *given, code=2)
+    assert "Traceback" not in told
+    assert not Path(given[given.index("--out") + 1]).exists()  # nothing half done lies there

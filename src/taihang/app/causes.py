@@ -27,6 +27,7 @@ from taihang.use.video import imagining
 
 GRAPH = "evidence/causes.json"
 _LARGEST_REPORT = 256 << 20
+_LARGEST_PICTURE = 64 << 20
 _NEEDED = ("kind", "start_s")
 _KNOWN = ("id", "kind", "start_s", "end_s", "recording", "clock", "place", "actor", "confidence", "order", "title")
 _FILM_S = 3600.0
@@ -169,6 +170,7 @@ def _genuine(frame: proof.Frame, where: Path) -> bool:
             wanted is not None
             and where.is_file()
             and not where.is_symlink()
+            and where.stat().st_size <= _LARGEST_PICTURE
             and ids.digest(where.read_bytes()) == wanted
         )
     except OSError:

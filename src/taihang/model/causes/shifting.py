@@ -1,8 +1,9 @@
 """Shifting: whether effects follow causes more often than they would if the clocks of the causes were put elsewhere.
 
-The causes of each stretch are moved together by one random time along a circle, which keeps their own rhythm, their
-number in the stretch and, as the move is short beside slow changes, what a working day does to all rates at once. A
-second test compares what follows with what precedes: what merely rises together is alike on both sides.
+The causes of each stretch are moved together by one random time along a circle, which keeps their own rhythm and their
+number in the stretch. As the move is short beside slow changes, it keeps what a working day does to all rates at once,
+too; not where there is one stretch alone (see `_test`). A second test compares what follows with what precedes: what
+merely rises together is alike on both sides.
 """
 
 from __future__ import annotations
