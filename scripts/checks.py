@@ -84,8 +84,8 @@ def run(name: str, *command: str) -> Result:
 
 def checks(marked: str, extra: list[str]) -> list[Result]:
     """Form, types, layers, then the tests."""
-    # Many tests wait for a process or a server: two at once take little more than half as long.
-    spread = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    # Many tests wait for a process or a server: one more at a time than there are cores keeps the cores at work.
+    spread = ["-n", str(min(4, 1 + (os.cpu_count() or 1))), "--dist", "loadfile", "--no-loadscope-reorder"]
     shown = ["-ra", "--durations=30", "--durations-min=5", *(["--color=yes"] if sys.stdout.isatty() else [])]
     return [
         prepare(),

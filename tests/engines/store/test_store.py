@@ -71,6 +71,23 @@ def test_two_writers_queue(store: opening.Store) -> None:
         assert conn.execute(sa.select(sa.func.count()).select_from(things)).scalar_one() == 80
 
 
+def test_who_falls_asleep_with_a_lock_loses_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suspended worker must not stop the others for ever; when it wakes, nothing of its transaction is kept."""
+    monkeypatch.setattr(opening, "_SILENT_MS", 1000)
+    with stores.store("postgresql", tmp_path) as store:
+        things.create(store.engine)
+        scope = store.scope("mine")
+        with pytest.raises(opening.Unreachable), store.begin() as asleep:
+            asleep.execute(scope.insert(things, {"id": "1"}))
+            with store.begin() as conn:  # waits for the key that the other one holds
+                conn.execute(scope.insert(things, {"id": "1"}))
+                conn.execute(scope.insert(things, {"id": "2"}))
+            asleep.execute(scope.insert(things, {"id": "3"}))
+        store.run(lambda conn: conn.execute(scope.insert(things, {"id": "4"})))
+        with store.read() as conn:
+            assert {row.id for row in conn.execute(scope.select(things))} == {"1", "2", "4"}
+
+
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://h/d", "sqlite://", "sqlite:///a?mode=ro", "postgres ://x"])
 def test_an_address_of_no_store(url: str) -> None:
     with pytest.raises(errors.UserError, match="store address"):

@@ -18,6 +18,9 @@ from taihang.engines.store import schema, scope
 
 T = TypeVar("T")
 _BUSY_MS = 30_000
+# A process that is suspended, or whose machine is gone, keeps its locks for as long as the server believes in it,
+# and then nobody else gets on. Our transactions do nothing but statements: one that is silent this long is dead.
+_SILENT_MS = 20_000
 
 
 class Unreachable(errors.Failure, errors.Transient):
@@ -45,7 +48,7 @@ class Store:
         try:
             with self.engine.begin() as conn:
                 yield conn
-        except (exc.OperationalError, exc.InterfaceError) as error:
+        except exc.DBAPIError as error:
             if _is_away(error):
                 raise Unreachable("engines:store.away", store=self.name) from error
             raise
@@ -56,7 +59,7 @@ class Store:
         try:
             with self.engine.connect().execution_options(read_only=True) as conn, conn.begin():
                 yield conn
-        except (exc.OperationalError, exc.InterfaceError) as error:
+        except exc.DBAPIError as error:
             if _is_away(error):
                 raise Unreachable("engines:store.away", store=self.name) from error
             raise
@@ -152,7 +155,10 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=32,
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
+        connect_args={
+            "connect_timeout": 5,
+            "options": f"-c timezone=UTC -c idle_in_transaction_session_timeout={_SILENT_MS}",
+        },
     )
 
 
@@ -160,7 +166,10 @@ def _is_away(error: exc.DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
     state = getattr(error.orig, "sqlstate", None)
-    # 08: connection; 57P: server is shutting down or starting; no state at all: it never answered.
+    # 08: connection; 57P: server is shutting down or starting; 25P03: we were silent for too long within a
+    # transaction, which is undone; no state at all: it never answered.
     if state is not None:
-        return bool(state.startswith(("08", "57P")))
-    return error.orig is not None and type(error.orig).__module__.startswith("psycopg")
+        return bool(state.startswith(("08", "57P", "25P03")))
+    return isinstance(error, exc.OperationalError | exc.InterfaceError) and type(error.orig).__module__.startswith(
+        "psycopg"
+    )
