@@ -32,9 +32,9 @@ def described(column: profile.Column, sample: pa.Table | None) -> profile.Column
     semantic = None
     if found is not None:
         semantic = profile.Semantic(kind=found.kind.name, pii=found.kind.pii, share=found.share, named=found.named)
-    mentions = kinds.mentioned(values)
-    if semantic is not None:
-        mentions = {k: share for k, share in mentions.items() if k != semantic.kind and not semantic.pii}
+    mentions: dict[str, float] = {}
+    if semantic is None or not semantic.pii:  # what is personal itself need not mention anything
+        mentions = {k: share for k, share in kinds.mentioned(values).items() if semantic is None or k != semantic.kind}
     return column.model_copy(update={"patterns": patterns.patterns(values), "semantic": semantic, "mentions": mentions})
 
 

@@ -173,11 +173,11 @@ class _Run:
         if len(compared) < 2 or sample is None:
             return ()
         pearson, counts = self.sums.correlation.pearson()
-        floats = {name: tally.as_floats(sample.column(name).combine_chunks()) for name in compared}
+        ranked = [_Ranked(tally.as_floats(sample.column(name).combine_chunks())) for name in compared]
         found = []
         for i, a in enumerate(compared):
             for j, b in enumerate(compared[:i]):
-                rank = _spearman(floats[a], floats[b])
+                rank = _spearman(ranked[i], ranked[j])
                 strongest = max(abs(float(pearson[i, j])), abs(rank) if rank is not None else 0.0)
                 if np.isfinite(pearson[i, j]) and strongest >= _LEAST_CORRELATION:
                     found.append(
@@ -219,11 +219,24 @@ class _Run:
         return tuple(one.both() for one in told)
 
 
-def _spearman(a: np.ndarray, b: np.ndarray) -> float | None:
-    there = np.isfinite(a) & np.isfinite(b)
-    if there.sum() < 10:
+class _Ranked:
+    """A column of the sample, and its ranks where it is whole: most pairs need no others."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.there = np.isfinite(values)
+        self._ranks = second.ranks(values) if self.there.all() else None
+
+    def ranks(self, shared: np.ndarray) -> np.ndarray:
+        """Ranks among the rows that a pair shares."""
+        return self._ranks if self._ranks is not None and shared.all() else second.ranks(self.values[shared])
+
+
+def _spearman(a: _Ranked, b: _Ranked) -> float | None:
+    shared = a.there & b.there
+    if shared.sum() < 10:
         return None
-    x, y = second.ranks(a[there]), second.ranks(b[there])
+    x, y = a.ranks(shared), b.ranks(shared)
     x, y = x - x.mean(), y - y.mean()
     scale = float(np.sqrt((x @ x) * (y @ y)))
     return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else None

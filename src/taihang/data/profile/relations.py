@@ -32,7 +32,7 @@ def codes(sample: pa.Table, names: Sequence[str]) -> dict[str, Codes]:
 
 def dependencies(coded: Mapping[str, Codes]) -> list[tuple[str, str]]:
     """Pairs (a, b) where a decides b in the sample: a repeats, b varies, and no a has two b."""
-    sizes = {name: len(np.unique(c[c >= 0])) for name, c in coded.items()}
+    sizes = {name: _different(c[c >= 0]) for name, c in coded.items()}
     found = []
     for a, b in itertools.permutations(coded, 2):
         there = (coded[a] >= 0) & (coded[b] >= 0)
@@ -40,12 +40,17 @@ def dependencies(coded: Mapping[str, Codes]) -> list[tuple[str, str]]:
         # Something must be decided more than once, or nothing was seen.
         if sizes[b] < 2 or sizes[a] < sizes[b] or sizes[a] * 3 > rows * 2:
             continue
-        pairs = np.unique(coded[a][there] * (int(coded[b].max()) + 1) + coded[b][there])
-        if len(pairs) == len(np.unique(coded[a][there])) and len(np.unique(coded[b][there])) > 1:
+        left, right = coded[a][there], coded[b][there]
+        joined = left * (int(coded[b].max()) + 1) + right
+        if _different(joined) == _different(left) and _different(right) > 1:
             found.append((a, b))
             if len(found) >= _MOST_CANDIDATES:
                 break
     return found
+
+
+def _different(found: Codes) -> int:
+    return len(distinct.unique(found.view(np.uint64)))
 
 
 def pairs(coded: Mapping[str, Codes], alone: Sequence[str]) -> list[tuple[str, str]]:
@@ -55,7 +60,7 @@ def pairs(coded: Mapping[str, Codes], alone: Sequence[str]) -> list[tuple[str, s
         if (coded[a] < 0).any() or (coded[b] < 0).any():
             continue
         joined = coded[a] * (int(coded[b].max(initial=0)) + 1) + coded[b]
-        if len(np.unique(joined)) == len(joined):
+        if _different(joined) == len(joined):
             found.append((a, b))
             if len(found) >= 10:
                 break

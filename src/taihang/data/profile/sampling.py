@@ -23,6 +23,7 @@ class Sample:
         self._pieces: list[pa.RecordBatch] = []
         self._marks: list[npt.NDArray[np.uint64]] = []
         self._below = np.uint64(2**64 - 1)
+        self._bytes = 0
 
     def update(self, batch: pa.RecordBatch, start: int) -> None:
         """Look at rows, the first of which has the number `start`."""
@@ -31,9 +32,11 @@ class Sample:
         chosen = np.flatnonzero(marks <= self._below)
         if not len(chosen):
             return
-        self._pieces.append(batch.take(pa.array(chosen)))
+        piece = batch.take(pa.array(chosen))
+        self._pieces.append(piece)
         self._marks.append(marks[chosen])
-        if sum(map(len, self._marks)) > 2 * self.limit or sum(p.nbytes for p in self._pieces) > 2 * _MOST_BYTES:
+        self._bytes += piece.nbytes
+        if sum(map(len, self._marks)) > 2 * self.limit or self._bytes > 2 * _MOST_BYTES:
             self._settle()
 
     def _settle(self) -> None:
@@ -49,6 +52,7 @@ class Sample:
         taken = table.take(pa.array(order)).combine_chunks()
         self._pieces = taken.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
         self._marks = [marks[order]]
+        self._bytes = taken.nbytes
 
     def merge(self, other: Sample) -> None:
         """Add another part's rows."""

@@ -147,6 +147,12 @@ def _fences(column: profile.Column) -> tuple[float, float] | None:
 
 def ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Ranks of values, equal ones sharing their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2.0)[inverse], np.float64)
+    if not len(values):
+        return np.zeros(0)
+    order = np.argsort(values)
+    ordered = values[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    counts = np.diff(last, prepend=-1)
+    found = np.empty(len(values))
+    found[order] = np.repeat(last + 1 - (counts - 1) / 2.0, counts)
+    return found

@@ -76,8 +76,8 @@ class Spill:
             return
         whole = np.sort(np.concatenate(self._pending))
         self._pending, self._waiting = [], 0
-        parts = (whole >> np.uint64(64 - self._bits)).astype(np.int64)
-        ends = np.searchsorted(parts, np.arange(len(self._segments)), side="right")
+        last = np.arange(1, len(self._segments), dtype=np.uint64) << np.uint64(64 - self._bits)
+        ends = np.append(np.searchsorted(whole, last), len(whole))
         try:
             data = memoryview(whole.tobytes())
             while data:

@@ -64,7 +64,7 @@ class Tally:
         found = hashing.hashes(unique)
         if found is not None:
             self.distinct.update(found)
-        self.frequent.update(unique, counts)
+        self.frequent.update(unique, counts, found)
         if self.kind in {"text", "binary"}:
             self._describe(unique, counts)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import ipaddress
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from taihang.core import words
 from taihang.data.profile.semantic import checks, people
@@ -127,11 +128,12 @@ def meaning(values: Sequence[str], column: str) -> Meaning | None:
     if not values:
         return None
     values = [v.strip() for v in values]
+    times = collections.Counter(values)
     best: Meaning | None = None
     for kind in KINDS:
-        share = sum(kind.check(v) for v in values) / len(values)
-        fits = share > 0 and named(kind, column)
-        if share < (kind.share * 0.6 if fits else kind.share):
+        fits = named(kind, column)
+        share = _share(kind, times, len(values), kind.share * 0.6 if fits else kind.share)
+        if share is None:
             continue
         if not fits and kind.doubt(values):
             continue
@@ -140,6 +142,19 @@ def meaning(values: Sequence[str], column: str) -> Meaning | None:
         if best is None or share > best.share + 0.1:
             best = Meaning(kind, share, fits)
     return best
+
+
+def _share(kind: Kind, times: Mapping[str, int], total: int, least: float) -> float | None:
+    """The share of values that are of a kind; None when it is below `least`, told as soon as that is certain."""
+    passed = failed = 0
+    for value, count in times.items():
+        if kind.check(value):
+            passed += count
+        else:
+            failed += count
+            if (total - failed) / total < least:
+                return None
+    return passed / total
 
 
 def degrees(low: float, high: float, column: str) -> Kind | None:

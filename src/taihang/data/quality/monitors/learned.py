@@ -25,10 +25,13 @@ class Learned(track.Tracker):
     ) -> None:
         super().__init__(on, at, budget, feedback)
         try:
+            import threadpoolctl  # noqa: PLC0415 - comes with scikit-learn
             from sklearn import ensemble  # noqa: PLC0415 - an extra
         except ImportError:
             raise errors.MissingExtra("learned", "--model learned") from None
         self._make = ensemble.HistGradientBoostingRegressor
+        # One point at a time: threads that wait for each other would cost many times the work itself.
+        self._pools = threadpoolctl.ThreadpoolController()
         self._trees: list[Any] = [None] * self.m
         self._next_works = np.append(at.works[1:], at.works[-1:]) if self.n else at.works
         self._last_works = np.append(at.works[:1], at.works[:-1])
@@ -38,9 +41,10 @@ class Learned(track.Tracker):
         """The seasonal value moved by what the trees say."""
         plain = super().base(t)
         made = plain.copy()
-        for j, tree in enumerate(self._trees):
-            if tree is not None and np.isfinite(plain[j]):
-                made[j] += float(tree.predict(self._features(j, np.array([t])))[0])
+        with self._pools.limit(limits=1, user_api="openmp"):
+            for j, tree in enumerate(self._trees):
+                if tree is not None and np.isfinite(plain[j]):
+                    made[j] += float(tree.predict(self._features(j, np.array([t])))[0])
         return made
 
     def refit(self, t: int) -> None:
@@ -58,7 +62,8 @@ class Learned(track.Tracker):
                 loss="absolute_error", max_iter=60, max_leaf_nodes=7, min_samples_leaf=15, learning_rate=0.08,
                 l2_regularization=1.0, early_stopping=False, random_state=0,
             )  # fmt: skip
-            self._trees[j] = tree.fit(self._features(j, rows), wanted[rows])
+            with self._pools.limit(limits=1, user_api="openmp"):
+                self._trees[j] = tree.fit(self._features(j, rows), wanted[rows])
 
     def _features(self, j: int, rows: np.ndarray) -> Values:
         """What is known before each of these points, relative to its level."""
