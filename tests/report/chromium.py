@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,10 @@ _FLAGS = (
     "--mute-audio",
     "--autoplay-policy=no-user-gesture-required",
 )
+
+
+class Refused(AssertionError):
+    """The browser did not do what it was asked to, in its own words."""
 
 
 class Browser:
@@ -55,6 +60,10 @@ class Browser:
             self._cdp("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": 9})
 
     def pdf(self) -> bytes:
+        # A browser that gets too little of the machine gives up printing; what it prints is the same the next time.
+        for _ in range(3):
+            with contextlib.suppress(Refused):
+                return base64.b64decode(_call(f"{self._at}/print", {"background": True}))
         return base64.b64decode(_call(f"{self._at}/print", {"background": True}))
 
     def console(self) -> list[str]:
@@ -101,5 +110,8 @@ def _call(address: str, body: dict[str, Any] | None, method: str = "POST") -> An
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, data, {"Content-Type": "application/json"}, method=method)
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(request, timeout=120) as answer:
-        return json.load(answer)["value"]
+    try:
+        with direct.open(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+    except urllib.error.HTTPError as error:
+        raise Refused(error.read().decode(errors="replace")[:500]) from None
