@@ -42,9 +42,13 @@ class Frequent:
             if not chosen.all():
                 self.error += 1
                 values, counts = values.filter(pa.array(chosen)), counts[chosen]
+                marks = None if marks is None else marks[chosen]
             if not len(counts):
                 return
-        self._places = None
+        if self._places is not None and marks is not None:
+            self._places[marks >> _PLACE_SHIFT] = True
+        else:
+            self._places = None
         if len(self._counts):
             joined = pa.concat_arrays([self._values, values]).dictionary_encode()
             codes = joined.indices.to_numpy(zero_copy_only=False)
@@ -59,6 +63,7 @@ class Frequent:
             # In the order in which they were met, so that ties fall alike in every run.
             kept = np.sort(order[: self.most // 4])
             self._values, self._counts = self._values.take(pa.array(kept)), self._counts[kept]
+            self._places = None
 
     def _known(self, values: pa.Array, marks: hashing.Hashes | None) -> npt.NDArray[np.bool_]:
         """Which values have a counter."""

@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from taihang.core import ids, job
 from taihang.data.profile import correlation, flat, profile, relations, sampling, second, tally
-from taihang.engines.sources import faults, folder
+from taihang.engines.sources import faults, folder, limits
 from taihang.engines.sources import source as sources
 
 _HASH_BYTES = 48 << 20
+_CHUNKS = 3  # batches of the usual size that are measured at once
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class First:
         """Add all rows of a source."""
         total = source.rows or 0
         with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            for chunk in _ahead(pool, source.chunks()):
+            for chunk in _ahead(pool, source.chunks(rows=_rows(len(source.columns)))):
                 batch = self.flat.batch(chunk.data)
                 waiting = [pool.submit(t.update, batch.column(i)) for i, t in enumerate(self.tallies)]
                 self.sample.update(batch, self.rows)
@@ -110,7 +111,8 @@ class Again:
         origins = dict(zip(self.flat.names, self.flat.sources, strict=True))
         counted = {name: one for name, one in self.seconds.items() if one.wanted}
         with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            for chunk in _ahead(pool, source.chunks(sorted({origins[name] for name in self.needed}))):
+            wanted = sorted({origins[name] for name in self.needed})
+            for chunk in _ahead(pool, source.chunks(wanted, _rows(len(wanted)))):
                 batch = self.flat.batch(chunk.data, self.needed)
                 arrays = dict(zip(batch.schema.names, batch.columns, strict=True))
                 waiting = [pool.submit(one.update, arrays[name], chunk.start) for name, one in counted.items()]
@@ -175,6 +177,11 @@ def lean() -> Iterator[None]:
         yield
     finally:
         pa.set_memory_pool(usual)
+
+
+def _rows(columns: int) -> int:
+    """Rows of a chunk: a column's sums cost a hundred calls each time, however few the rows."""
+    return _CHUNKS * limits.batch_rows(columns)
 
 
 def _ahead(pool: concurrent.futures.Executor, chunks: Iterator[sources.Chunk]) -> Iterator[sources.Chunk]:
