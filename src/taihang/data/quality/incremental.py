@@ -102,7 +102,7 @@ class Incremental:
         scanned = self._merged(name)
         rows: dict[str, passes.Rows] = {}
         for sql, rules in uniques.items():
-            bad = self._unique(name, sql, rules[0], indexes[sql], np.unique(np.concatenate(touched[sql])))
+            bad = self._unique(name, sql, rules[0], indexes[sql], indexing.different(np.concatenate(touched[sql])))
             rows.update(dict.fromkeys(rules, bad))
         rows.update(self._related(name))
         self.kept.settle(name, self._merging(name))

@@ -79,7 +79,7 @@ class Index:
         for name in self.names if parts else ():
             run = self._read(name)
             found.append(np.asarray(run[0][np.isin(part_of(run[1].view(np.int64)), list(parts))]))
-        return np.unique(np.concatenate(found))
+        return different(np.concatenate(found))
 
     def _write(self, keys: Keys, found: Places) -> None:
         order = np.argsort(keys, kind="stable")
@@ -94,6 +94,12 @@ class Index:
     def _read(self, name: str) -> npt.NDArray[np.uint64]:
         found: npt.NDArray[np.uint64] = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
         return found
+
+
+def different(keys: Keys) -> Keys:
+    """The keys without repeats, in order. NumPy's own goes through a hash table, many times as slow for millions."""
+    ordered = np.sort(keys)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
 
 
 def repeated(keys: Keys, found: Places) -> tuple[Keys, Places]:
