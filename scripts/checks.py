@@ -32,6 +32,10 @@ TOOLS = {
     "/usr/sbin/mariadbd": "mariadb-server",
     "/usr/bin/openssl": "openssl",
     "/usr/bin/java": "default-jre-headless",
+    "/usr/sbin/mosquitto": "mosquitto",
+    "/usr/lib/x86_64-linux-gnu/girepository-1.0/GstRtspServer-1.0.typelib": "gir1.2-gst-rtsp-server-1.0",
+    "/usr/lib/python3/dist-packages/gi": "python3-gi",
+    "/usr/lib/x86_64-linux-gnu/gstreamer-1.0/libgstrtp.so": "gstreamer1.0-plugins-good",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc": "fonts-noto-cjk",
 }
 

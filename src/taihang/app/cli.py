@@ -19,6 +19,7 @@ from taihang.app.verbs import (
     access,
     causes,
     certificates,
+    edge,
     film,
     jobs,
     keeping,
@@ -88,6 +89,7 @@ for _name, _group in (
     ("tickets", tickets),
     ("remote", remote),
     ("temporal", temporal),
+    ("edge", edge),
 ):
     app.add_typer(_group.app, name=_name)
 app.add_typer(jobs.worker)

@@ -44,11 +44,11 @@ class Plan:
 def up(plan: Plan, where: platform.Places | None = None) -> None:
     """Run until SIGTERM or SIGINT. Raises errors.UserError for a port that is taken or a store that is newer."""
     where = where or platform.places()
-    with _bound(plan.host, plan.port) as place, contextlib.ExitStack() as stack:
+    with bound(plan.host, plan.port) as place, contextlib.ExitStack() as stack:
         whole = platform.open_platform(where)
         stack.callback(whole.close)
         platform.prepare(whole)
-        base = _address(place)
+        base = address(place)
         link = first.admin_link(whole.store)
         app = factory.create(whole)
         server = _server(mounting.create(app))
@@ -154,7 +154,7 @@ class _House:
 
 
 @contextlib.contextmanager
-def _bound(host: str, port: int) -> Iterator[socket.socket]:
+def bound(host: str, port: int) -> Iterator[socket.socket]:
     """The socket, so that a taken port is told before anything else is started."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -174,6 +174,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         yield place
 
 
-def _address(place: socket.socket) -> str:
+def address(place: socket.socket) -> str:
+    """Where a bound socket is reached, as a URL."""
     host, port = place.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -48,6 +48,20 @@ def send(
 
     Raises Undelivered for everything but an answer of 2xx, and when it all takes too long.
     """
+    post(to, body, ident=ident, topic=topic, at=at, secret=secret, limits=limits)
+
+
+def post(
+    to: channel.Webhook,
+    body: bytes,
+    *,
+    ident: str,
+    topic: str,
+    at: int,
+    secret: bytes | None,
+    limits: settings.Settings,
+) -> bytes:
+    """As `send`; gives what was answered, at most 64 KiB of it."""
     parts = urllib.parse.urlsplit(to.url)
     host, tls = str(parts.hostname), parts.scheme == "https"
     port = parts.port or (443 if tls else 80)
@@ -73,7 +87,7 @@ def send(
             connection.sock = wire
             connection.request("POST", target, body, headers)
             answer = connection.getresponse()
-            answer.read(_LONGEST_ANSWER)
+            said = answer.read(_LONGEST_ANSWER)
             status = answer.status
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = str(error).split("\n", 1)[0] or type(error).__name__
@@ -82,6 +96,7 @@ def send(
         raise Undelivered("engines.notify:redirect", host=host, status=status)
     if not 200 <= status < 300:
         raise Undelivered("engines.notify:status", host=host, status=status)
+    return said
 
 
 def _context(limits: settings.Settings) -> ssl.SSLContext:

@@ -1,0 +1,398 @@
+"""Runner: the edge node. Streams, the router between edge and cloud, the queue, and changes while all that runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from taihang.core import errors, i18n, words
+from taihang.engines import stages
+from taihang.engines.media import live
+from taihang.engines.predict import loading
+from taihang.model.routing import audit, bound, router
+from taihang.rules import rulebook
+from taihang.use.video import scope as scopes
+from taihang.use.video import walk
+from taihang.use.video.cascade import alerts, link, segment, spool, stream, tail
+from taihang.use.video.cascade import config as configs
+from taihang.use.video.zoning import zones as zoning
+
+_LOOK_S, _STATUS_S = 1.0, 2.0
+_LINGER_S = 5.0  # for what waits to leave, at the end
+
+Secret = Callable[[str], str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What a node is started with. `reload` gives the configuration of now (None: it cannot change); `say` shows a
+    line; `secret` turns a reference into a secret; `wait_s`: at the end, for what still waits."""
+
+    config: configs.Config
+    out: Path
+    say: Callable[[str], None]
+    secret: Secret
+    reload: Callable[[], configs.Config] | None = None
+    node: str = "edge"
+    wait_s: float = _LINGER_S
+
+
+class Runner:
+    """One edge node: `run` until `stop`, or until all sources ended."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.config = plan, plan.config
+        self.counts: Counter[str] = Counter()
+        self._over = threading.Event()
+        self._lock = threading.RLock()
+        self._out = plan.out
+        gears = _gears(self.config)
+        with stages.disk(self._out):
+            self._out.mkdir(parents=True, exist_ok=True)
+            self._alone = _alone(self._out)
+        self._lot = _lot(self._out / "lot.key")
+        self._purse = _Purse(self.config.budget_per_hour)
+        self.spool = spool.Spool(self._out / "queue", self.config.queue_bytes)
+        self._sent = link.Sent(self._out, self.config.policy.latency_s)
+        self._audits = self._audited()
+        self._desks = self._opened(self.config, {})
+        self._link = self._linked(self.config)
+        self.streams = {name: self._stream(name, self.config, gear) for name, gear in gears.items()}
+
+    def run(self) -> None:
+        """Until `stop`, or until the last source ended; then what waits may still leave."""
+        for one in self.streams.values():
+            one.start()
+        if self._link is not None:
+            self._link.start()
+        looked = told = 0.0
+        try:
+            while not self._over.wait(0.1):
+                if time.monotonic() - looked >= _LOOK_S:
+                    looked = time.monotonic()
+                    self._reload()
+                if time.monotonic() - told >= _STATUS_S:
+                    told = time.monotonic()
+                    self.status()
+                if all(s.join(0) for s in self.streams.values()):
+                    break
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """Ask `run` to end."""
+        self._over.set()
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Sources that cannot be used at all, and why."""
+        return {name: s.error for name, s in self.streams.items() if s.state == "failed"}
+
+    def _end(self) -> None:
+        for one in self.streams.values():
+            one.stop()
+        for one in self.streams.values():
+            one.join(10.0)
+        for desk in self._desks.values():
+            desk.close(self.plan.wait_s)
+        if self._link is not None:
+            self._link.close(self.plan.wait_s)
+        self.status()
+        self._alone.close()
+
+    # What streams find.
+
+    def alert(self, facts: Mapping[str, Any], film: bytes, level: words.Level) -> None:
+        """Tell every sink, and write it down."""
+        with self._lock:
+            desks = list(self._desks.values())
+        for desk in desks:
+            desk.put(facts, film, level)
+        self.counts["alerts"] += 1
+        _log(self._out / "alerts.jsonl", {k: v for k, v in facts.items() if k != "scene"})
+        message = facts["message"]["zh" if i18n.current() == "zh" else "en"]
+        self.plan.say(i18n.text("use.video:edge.alert", stream=facts["stream"], level=level, message=message))
+
+    def segment(self, name: str, done: stream.Done) -> None:
+        """Route a segment; what leaves the edge goes into the queue."""
+        with self._lock:
+            settings, bounds = self.config, self._bounds()
+        asked = segment.heaviest(done.plays, done.id, done.cut, _uncertainty(done.plays, bounds))
+        if asked is None:
+            self.counts["unjudged"] += 1
+            return
+        # With the link down the way stays the same: the segment waits in the queue.
+        [way] = router.route([asked], settings.policy, bounds, self._purse.left())
+        drawn = audit.drawn(done.id, settings.policy.audit, self._lot)
+        self.counts[way.path] += 1
+        self.counts["drawn"] += drawn
+        if settings.cloud is None or (way.path == "edge" and not drawn):
+            return
+        self._purse.spend(way.cost)
+        path = "large" if way.path == "edge" else way.path
+        facts = _facts(name, done, way, path) | {"drawn": drawn, "cleared": not way.forced and asked.score < 1.0}
+        rank = (not way.forced, *router.order(asked)[:4])
+        kept = self.spool.put(
+            done.id, tuple(map(float, rank)), facts, done.film(), keep=way.forced, level=str(asked.level)
+        )
+        if kept and self._link is not None:
+            self._link.wake()
+
+    def _heard(self, answer: link.Answer, row: Mapping[str, Any]) -> None:
+        """An answer of the cloud: for the audit, and for people when the edge had not warned."""
+        rule = str(row.get("rule"))
+        with self._lock:
+            if row.get("drawn") and answer.violated and rule in self._audits:
+                was = self._audits[rule].broken
+                self._audits[rule] = self._audits[rule].noted(missed=bool(row.get("cleared")))
+                if self._audits[rule].broken and not was:
+                    self.plan.say(i18n.text("use.video:edge.broken", rule=rule))
+        if answer.violated and float(row.get("score") or 0) < 1.0:
+            self.counts["found by the cloud"] += 1
+            self.plan.say(i18n.text("use.video:edge.found", stream=row.get("stream"), rule=rule, by=answer.by))
+
+    def _bounds(self) -> dict[str, bound.Bound]:
+        """Bounds by rule; one that the audit found broken holds no more."""
+        return {
+            name: dataclasses.replace(held.bound(), threshold=None) if self._audits[name].broken else held.bound()
+            for name, held in self.config.bounds.items()
+        }
+
+    def _audited(self) -> dict[str, audit.Audit]:
+        """Audits as what was answered before left them."""
+        found = {name: audit.Audit(held.limit, held.delta) for name, held in self.config.bounds.items()}
+        for name, told in self._sent.answered.items():
+            row = self._sent.known.get(name, {})
+            rule = str(row.get("rule"))
+            if row.get("drawn") and told.get("violated") and rule in found:
+                found[rule] = found[rule].noted(missed=bool(row.get("cleared")))
+        return found
+
+    # What may change while streams run.
+
+    def _reload(self) -> None:
+        if self.plan.reload is None:
+            return
+        try:
+            fresh = self.plan.reload()
+            if fresh == self.config:
+                return
+            gears = _gears(fresh)
+            self._swap(fresh, gears)
+        except errors.TaihangError as error:
+            if str(error) != self._refused:
+                self.plan.say(i18n.text("use.video:edge.kept", reason=str(error)))
+            self._refused = str(error)
+            return
+        self._refused = ""
+        self.counts["reloads"] += 1
+        self.plan.say(i18n.text("use.video:edge.reloaded"))
+
+    _refused = ""
+
+    def _swap(self, fresh: configs.Config, gears: dict[str, stream.Gear]) -> None:
+        """Everything is built before anything is changed; streams that stay go on without a picture lost."""
+        old = self.config
+        kept = self._desks if fresh.alert_secret == old.alert_secret else {}
+        gone = {address: desk for address, desk in self._desks.items() if address not in fresh.alerts or not kept}
+        told = self._opened(fresh, {a: d for a, d in kept.items() if a in fresh.alerts})
+        with self._lock:
+            self.config = fresh
+            self._audits = self._audited()
+            self._desks = told
+        self._purse.resize(fresh.budget_per_hour)
+        self.spool.resize(fresh.queue_bytes)
+        self._sent.late_s = fresh.policy.latency_s
+        for desk in gone.values():
+            desk.close(0.0)
+        if (fresh.cloud, fresh.cloud_secret) != (old.cloud, old.cloud_secret):
+            before, self._link = self._link, self._linked(fresh)
+            if before is not None:
+                before.close(0.0)
+            if self._link is not None:
+                self._link.start()
+        for name in list(self.streams):
+            same = fresh.sources.get(name) == old.sources[name]
+            if same and (fresh.fps, fresh.stall_s) == (old.fps, old.stall_s):
+                self.streams[name].gear = gears[name]
+            else:
+                ended = self.streams.pop(name)
+                ended.stop()
+                ended.join(10.0)
+        for name in fresh.sources:
+            if name not in self.streams:
+                self.streams[name] = self._stream(name, fresh, gears[name])
+                self.streams[name].start()
+
+    def _opened(self, settings: configs.Config, kept: Mapping[str, alerts.Desk]) -> dict[str, alerts.Desk]:
+        """A desk for each sink by address; each goes on with what its spool holds. Senders first: they may refuse."""
+        secret = self.plan.secret(settings.alert_secret) if settings.alert_secret else None
+        senders = {one: alerts.sender(one, secret) for one in settings.alerts if one not in kept}
+        fresh = {
+            one: alerts.Desk(live.shown(one), send, alerts.place(self._out / "alerts", one), self.plan.say)
+            for one, send in senders.items()
+        }
+        return {**kept, **fresh}
+
+    def _linked(self, settings: configs.Config) -> link.Link | None:
+        if settings.cloud is None:
+            return None
+        secret = self.plan.secret(settings.cloud_secret) if settings.cloud_secret else None
+
+        def say(reason: str) -> None:
+            key = "use.video:edge.link_down" if reason else "use.video:edge.link_up"
+            self.plan.say(i18n.text(key, reason=reason, waiting=len(self.spool)))
+
+        return link.Link(
+            settings.cloud, secret, self.spool, self._sent, node=self.plan.node, heard=self._heard, say=say
+        )
+
+    def _stream(self, name: str, settings: configs.Config, gear: stream.Gear) -> stream.Stream:
+        source = live.Live(settings.sources[name], settings.fps, stall_s=settings.stall_s)
+        return stream.Stream(name, source, gear, self, self.plan.say)
+
+    def status(self) -> dict[str, Any]:
+        """How the node is, also written to `status.json`."""
+        with self._lock:
+            found = {
+                "taihang": "edge-status/1",
+                "node": self.plan.node,
+                "pid": os.getpid(),
+                "at": alerts.moment(time.time()),
+                "config": self.config.sha256,
+                "streams": {n: {"state": s.state, "error": s.error, **s.counts} for n, s in self.streams.items()},
+                "counts": dict(self.counts),
+                "queue": {
+                    "waiting": len(self.spool),
+                    "bytes": self.spool.size,
+                    "most_bytes": self.spool.most_bytes,
+                    "dropped": dict(self.spool.dropped),
+                },
+                "link": None
+                if self._link is None
+                else {"up": self._link.up, **self._link.tries, "answers": dict(self._sent.counts)},
+                "alerts": {
+                    d.name: {
+                        "waiting": len(d.spool),
+                        "sent": d.sent,
+                        "failed": d.failed,
+                        "dropped": dict(d.spool.dropped),
+                    }
+                    for d in self._desks.values()
+                },
+                "audits": {
+                    n: {"violations": a.violations, "missed": a.missed, "upper": round(a.upper, 4), "broken": a.broken}
+                    for n, a in self._audits.items()
+                },
+            }
+        stages.write_bytes(self._out / "status.json", json.dumps(found, ensure_ascii=False, indent=1).encode())
+        return found
+
+
+class _Purse:
+    """A budget that fills by the hour, at most an hour's worth; forced segments may overdraw it."""
+
+    def __init__(self, per_hour: float) -> None:
+        self._rate, self._held, self._at = per_hour / 3600, per_hour / 60, time.monotonic()
+        self._lock = threading.Lock()
+
+    def left(self) -> float:
+        """What may be spent now."""
+        with self._lock:
+            now = time.monotonic()
+            self._held = min(self._rate * 3600, self._held + self._rate * (now - self._at))
+            self._at = now
+            return self._held
+
+    def spend(self, cost: float) -> None:
+        """It was spent."""
+        with self._lock:
+            self._held -= cost
+
+    def resize(self, per_hour: float) -> None:
+        """Another rate from now on."""
+        self.left()
+        with self._lock:
+            self._rate = per_hour / 3600
+
+
+def _gears(settings: configs.Config) -> dict[str, stream.Gear]:
+    """What each stream works with. Raises errors.UserError for whatever cannot be used."""
+    book = rulebook.load(settings.rules)
+    walk.check(book)
+    asked = scopes.read(book.scope, book.id)
+    far = tail.beyond(book)
+    if far:
+        raise errors.UserError("use.video:edge.too_long", rules=", ".join(far[:10]), most=int(tail.LONGEST_S))
+    found = {}
+    for name in settings.sources:
+        drawn = zoning.load(Path(settings.zones[name])) if name in settings.zones else None
+        # One detector a stream: nobody promised that one may be used by two threads.
+        predictor = loading.load(settings.detector, threshold=settings.threshold, threads=1)
+        found[name] = stream.Gear(book, asked, predictor, drawn, settings.segment_s)
+    return found
+
+
+def _uncertainty(plays: list[segment.Play], bounds: Mapping[str, bound.Bound]) -> float:
+    """How unsure the edge is: 1 without a bound; else 1 at the bound and less away from it, on either side."""
+    if not plays:
+        return 1.0
+    best = max(plays, key=lambda p: ((p.level.rank + 1) * (0.05 + p.score), p.level.rank))
+    held = bounds.get(best.rule)
+    if held is None or held.threshold is None:
+        return 1.0 if best.score < 1.0 else 0.0
+    return max(0.0, 1.0 - abs(best.score - held.threshold) / max(held.threshold, 1 - held.threshold))
+
+
+def _facts(name: str, done: stream.Done, way: router.Route, path: str) -> dict[str, Any]:
+    return {
+        "taihang": "edge-segment/1",
+        "id": done.id,
+        "stream": name,
+        "start_s": round(done.cut.start_s, 3),
+        "end_s": round(done.end_s, 3),
+        "at": alerts.moment(done.cut.wall),
+        "level": str(way.segment.level),
+        "rule": way.segment.kind,
+        "score": round(way.segment.score, 4),
+        "complexity": dataclasses.asdict(done.cut.complexity()),
+        "weights": {n: round(v, 4) for n, v in way.weights.items()},
+        "path": path,
+        "forced": way.forced,
+        "plays": [{"rule": p.rule, "level": str(p.level), "score": round(p.score, 4)} for p in done.plays],
+        "scene": done.scene,
+    }
+
+
+def _alone(folder: Path) -> TextIO:
+    """A lock on the folder, held until it is closed. Raises errors.Conflict when another node has it."""
+    lock = (folder / "lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise errors.Conflict("use.video:edge.busy", path=folder) from None
+    return lock
+
+
+def _lot(file: Path) -> bytes:
+    """The secret of the audit's lot, made once."""
+    if file.is_file() and len(key := file.read_bytes()) >= 16:
+        return key
+    key = os.urandom(32)
+    stages.write_bytes(file, key)
+    file.chmod(0o600)
+    return key
+
+
+def _log(file: Path, row: Mapping[str, Any]) -> None:
+    with stages.disk(file), file.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,201 @@
+"""Edge and cloud over a line that is cut, slow, flapping, and a cloud that answers late, twice, wrongly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from use.video.cascade import nodes
+
+from taihang.app import edge_cloud
+from taihang.core import errors, ids
+from taihang.engines.notify import webhook
+from taihang.use.video.cascade import cloud, link, spool
+
+
+def _id(number: int) -> str:
+    return ids.content_id("segment", number)
+
+
+@contextlib.contextmanager
+def _served(app: Starlette) -> Iterator[int]:
+    port = nodes.free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    nodes.until(lambda: server.started, "the cloud")
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+class _Node:
+    def __init__(self, folder: Path, port: int, secret: str | None = None) -> None:
+        self.said: list[str] = []
+        self.heard: list[tuple[link.Answer, Mapping[str, Any]]] = []
+        self.spool = spool.Spool(folder / "queue", 1 << 20)
+        self.sent = link.Sent(folder, late_s=60)
+        self.link = link.Link(
+            f"http://127.0.0.1:{port}",
+            secret,
+            self.spool,
+            self.sent,
+            node="n1",
+            heard=lambda a, r: self.heard.append((a, r)),
+            say=self.said.append,
+        )
+
+    def put(self, number: int, level: str = "orange", film: bytes = b"film") -> None:
+        facts = {"id": _id(number), "level": level, "rule": "r", "score": 0.4, "drawn": True, "n": number}
+        self.spool.put(_id(number), (float(number),), facts, film, keep=True, level=level)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Any]:
+    made: list[_Node] = []
+
+    def make(port: int, secret: str | None = None) -> _Node:
+        made.append(_Node(tmp_path / f"node{len(made)}", port, secret))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.link.close(0)
+
+
+def test_a_flapping_line_loses_nothing_and_keeps_each_segment_once(tmp_path: Path, node: Any) -> None:
+    kept = cloud.Cloud(tmp_path / "cloud")
+    with _served(edge_cloud.create(kept, b"secret")) as port, nodes.line(port) as line:
+        one = node(line.port, "secret")
+        line.break_()
+        for number in range(12):
+            one.put(number, film=bytes(40_000))
+        one.link.start()
+        nodes.until(lambda: one.link.tries["failed"], "a failure")
+        for _ in range(4):
+            line.mend()
+            before = line.carried
+            nodes.until(lambda before=before: line.carried > before + 20_000 or not len(one.spool), "some bytes")
+            line.break_()
+        line.mend()
+        nodes.until(lambda: not len(one.spool), "an empty queue")
+    assert kept.counts["kept"] == 12
+    assert {row["n"] for row in kept.open()} == set(range(12))
+    assert len(one.said) >= 2
+
+
+def test_the_gravest_is_sent_first_over_a_slow_line(tmp_path: Path, node: Any) -> None:
+    kept = cloud.Cloud(tmp_path / "cloud")
+    with _served(edge_cloud.create(kept, None)) as port, nodes.line(port) as line:
+        line.slow_s = 0.05
+        one = node(line.port)
+        for number in (5, 3, 1, 4, 2):
+            one.put(number)
+        one.link.start()
+        nodes.until(lambda: not len(one.spool), "an empty queue")
+    assert [row["id"] for row in link._rows(tmp_path / "node0" / "sent.jsonl")] == [_id(n) for n in (1, 2, 3, 4, 5)]
+
+
+def test_an_answer_comes_back_once_checked_and_survives_a_restart(tmp_path: Path, node: Any) -> None:
+    kept = cloud.Cloud(tmp_path / "cloud")
+    with _served(edge_cloud.create(kept, None)) as port:
+        one = node(port)
+        one.put(1)
+        one.link.start()
+        nodes.until(lambda: kept.counts["kept"], "the segment")
+        with pytest.raises(errors.NotFound):
+            kept.answer(_id(2), violated=True, by="nobody")
+        kept.answer(_id(1), violated=True, by="Li")
+        one.link._asked = 0.0
+        one.link.wake()
+        [(answer, row)] = nodes.until(lambda: one.heard, "the answer")
+    assert (answer.violated, answer.by, row["rule"]) == (True, "Li", "r")
+    again = link.Sent(tmp_path / "node0", late_s=60)
+    assert again.waiting() == []
+    told = answer.model_dump()
+    assert again.take(told) is None
+    assert again.take({**told, "violated": False}) is None
+    assert again.take({**told, "id": _id(7)}) is None
+    assert again.take({**told, "sha256": "0" * 64}) is None
+    assert again.take({"id": 5}) is None
+    assert dict(again.counts) == {"twice": 1, "contradicts": 1, "not ours": 2, "malformed": 1}
+
+
+def test_a_late_answer_is_taken_and_counted(tmp_path: Path) -> None:
+    kept = link.Sent(tmp_path, late_s=0.01)
+    made = spool.Spool(tmp_path / "q", 1 << 20)
+    made.put(_id(1), (0.0,), {"level": "red"}, keep=True)
+    entry = made.next()
+    assert entry is not None
+    kept.note(entry, entry.facts())
+    time.sleep(0.05)
+    assert kept.take({"id": _id(1), "sha256": entry.sha256, "violated": None, "by": "m"}) is not None
+    assert kept.counts["late"] == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"id": _id(99), "sha256": "0" * 64}, {"id": _id(1)}, {}, [], {"id": _id(1), "sha256": "0" * 64, "answers": [3]}],
+)
+def test_a_segment_that_was_acknowledged_wrongly_is_not_given_up(said: Any, node: Any) -> None:
+    async def lie(_request: Any) -> JSONResponse:
+        return JSONResponse(said)
+
+    with _served(Starlette(routes=[Route("/v1/segments", lie, methods=["POST"])])) as port:
+        one = node(port)
+        one.put(1)
+        one.link.start()
+        nodes.until(lambda: one.link.tries["failed"], "a failure")
+        assert len(one.spool) == 1
+        assert not one.heard
+
+
+def _body(number: int, film: str = "") -> dict[str, Any]:
+    facts = json.dumps({"id": _id(number), "level": "red"})
+    return {"node": "n", "id": _id(number), "sha256": ids.digest(facts.encode()), "facts": facts, "clip": film}
+
+
+def test_the_cloud_takes_a_segment_once_and_refuses_what_is_none(tmp_path: Path) -> None:
+    kept = cloud.Cloud(tmp_path)
+    client = TestClient(edge_cloud.create(kept, None))
+    good = _body(1)
+    for _ in range(3):
+        assert client.post("/v1/segments", json=good).json()["sha256"] == good["sha256"]
+    assert dict(kept.counts) == {"kept": 1, "again": 2}
+    other = {**good, "facts": good["facts"] + " "}
+    other["sha256"] = ids.digest(other["facts"].encode())
+    assert client.post("/v1/segments", json=other).status_code == 409
+    for wrong in (
+        {**good, "id": "../../etc"},
+        {**good, "clip": "§"},
+        {**good, "sha256": "1" * 64},
+        {**good, "facts": "[1]", "sha256": ids.digest(b"[1]")},
+        {**good, "more": 1},
+        {},
+    ):
+        assert client.post("/v1/segments", json=wrong).status_code == 400
+    assert client.post("/v1/answers", content=b"\xff").status_code == 400
+    assert len(list((tmp_path / "segments").iterdir())) == 1
+
+
+def test_what_is_not_signed_is_refused(tmp_path: Path) -> None:
+    client = TestClient(edge_cloud.create(cloud.Cloud(tmp_path), b"secret"))
+    raw = json.dumps(_body(1)).encode()
+    assert client.post("/v1/segments", content=raw).status_code == 401
+    stale = webhook.signature(b"secret", raw, int(time.time()) - 3600)
+    assert client.post("/v1/segments", content=raw, headers={"Taihang-Signature": stale}).status_code == 401
+    fresh = webhook.signature(b"secret", raw, int(time.time()))
+    assert client.post("/v1/segments", content=raw, headers={"Taihang-Signature": fresh}).status_code == 200
