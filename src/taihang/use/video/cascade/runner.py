@@ -26,6 +26,7 @@ from taihang.use.video.cascade import config as configs
 from taihang.use.video.zoning import zones as zoning
 
 _LOOK_S, _STATUS_S = 1.0, 2.0
+_JOIN_S = 60.0  # for the pictures that were taken
 _LINGER_S = 5.0  # for what waits to leave, at the end
 
 Secret = Callable[[str], str]
@@ -100,7 +101,7 @@ class Runner:
         for one in self.streams.values():
             one.stop()
         for one in self.streams.values():
-            one.join(10.0)
+            one.join(_JOIN_S)
         for desk in self._desks.values():
             desk.close(self.plan.wait_s)
         if self._link is not None:
@@ -226,7 +227,7 @@ class Runner:
             else:
                 ended = self.streams.pop(name)
                 ended.stop()
-                ended.join(10.0)
+                ended.join(_JOIN_S)
         for name in fresh.sources:
             if name not in self.streams:
                 self.streams[name] = self._stream(name, fresh, gears[name])

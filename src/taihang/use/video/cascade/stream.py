@@ -28,7 +28,9 @@ from taihang.use.video.zoning import zones as zoning
 
 _JUDGE_S = 0.5  # between two judgements of the tail
 _CLIP_S = 6.0  # of pictures before an alert
-_WAITING = 16  # pictures between the reader and the detector; beyond, the oldest goes unseen by the detector
+# Pictures between the reader and the detector. Of a camera the oldest goes unseen by the detector when it lags: with
+# more of them a slow detector would warn late.
+_WAITING, _WAITING_LIVE = 16, 4
 _BACKDROP_S = 2.0  # between pictures of which the background is learnt
 _BACKDROPS = 96
 _FEWEST_BACKDROPS = 8
@@ -78,7 +80,7 @@ class Stream:
         self.counts: Counter[str] = Counter()
         self.state, self.error = "starting", ""
         self._outlet, self._say = outlet, say
-        self._shelf = live.Shelf(_WAITING, drop=source.live)
+        self._shelf = live.Shelf(_WAITING_LIVE if source.live else _WAITING, drop=source.live)
         self._clips: deque[tuple[float, media.Image]] = deque()
         self._cuts: deque[segment.Cut] = deque()
         self._lock = threading.Lock()
@@ -109,7 +111,6 @@ class Stream:
     def stop(self) -> None:
         """End after the picture that is being looked at."""
         self.source.stop()
-        self._shelf.close()
 
     def join(self, wait_s: float | None = None) -> bool:
         """Wait for the end; True when it came."""
@@ -165,10 +166,12 @@ class Stream:
                 # Zones and background belong to the old picture; the segment ends here.
                 self._close(np.inf)
                 self._tail = self._judged = None
+                self._backdrop.close()
                 self._backdrop = _Backdrop()
             self.counts["unseen"] = self._shelf.dropped
         self._judge(force=True)
         self._close(np.inf)
+        self._backdrop.close()
 
     def _look(self, shot: live.Shot) -> None:
         gear, kept = self._geared(shot)
@@ -289,6 +292,11 @@ class _Backdrop:
                 self._thread = threading.Thread(target=self._learn, args=(list(self._kept), camera), daemon=True)
                 self._thread.start()
         return self._scene or scenes.Scene(camera)
+
+    def close(self) -> None:
+        """Wait until nothing is being learnt."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _learn(self, frames: list[media.Frame], camera: scenes.Camera) -> None:
         found = scenes.of(frames, camera)
