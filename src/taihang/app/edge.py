@@ -16,9 +16,10 @@ from typing import Any
 
 from taihang.core import errors, i18n
 from taihang.engines.media import live
+from taihang.model.routing import bound as bounds
 from taihang.trust.access import redaction, secrets
+from taihang.use.video.cascade import calibrating, runner
 from taihang.use.video.cascade import config as configs
-from taihang.use.video.cascade import runner
 
 Path_ = str | os.PathLike[str]
 DEFAULT_RULES = "mine-inspection"
@@ -164,3 +165,22 @@ def ended(done: Ran) -> str:
         waiting=told["queue"]["waiting"],
         dropped=sum(told["queue"]["dropped"].values()),
     )
+
+
+def bound(source: Path_, *, limit: float = 0.05, delta: float = 0.05) -> dict[str, bounds.Bound]:
+    """The bound on the miss rate of each rule, from segments whose truth is known: a CSV file or a node's folder.
+
+    Raises errors.UserError for what cannot be read, or where nothing is known.
+    """
+    given = calibrating.rows(Path(source))
+    if not given:
+        raise errors.UserError("app:edge.no_truth", path=source)
+    return dict(calibrating.learn(given, limit=limit, delta=delta).bounds)
+
+
+def bound_line(rule: str, one: bounds.Bound) -> str:
+    """One line about one rule's bound."""
+    told = {"rule": rule, "units": one.units, "limit": f"{one.limit:g}", "sure": f"{1 - one.delta:g}"}
+    if one.threshold is None:
+        return i18n.text("app:edge.no_bound", **told, fewest=bounds.fewest(one.limit, one.delta))
+    return i18n.text("app:edge.bound", **told, threshold=f"{one.threshold:g}", missed=f"{one.missed:g}")

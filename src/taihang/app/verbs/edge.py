@@ -1,4 +1,4 @@
-"""Verbs about live streams: edge run, edge cloud, edge open, edge answer."""
+"""Verbs about live streams: edge run, edge cloud, edge open, edge answer, edge bound."""
 
 # ruff: noqa: PLC0415, PLR0917 - verbs import late on purpose, and have as many options as they have
 from __future__ import annotations
@@ -112,3 +112,23 @@ def _answer(
 
     said = {"violated": True, "clear": False, "unknown": None}[verdict]
     terminal.made([cloud.Cloud(folder).answer(segment, violated=said, by=by, text=text)])
+
+
+@app.command("bound", help=t("help.edge_bound"))
+def _bound(
+    source: Annotated[Path, typer.Argument(metavar="FILE.csv|FOLDER", help=t("help.edge_labelled"))],
+    limit: Annotated[float, typer.Option("--limit", min=0.0001, max=0.9999, help=t("help.edge_limit"))] = 0.05,
+    delta: Annotated[float, typer.Option("--delta", min=0.0001, max=0.9999, help=t("help.edge_delta"))] = 0.05,
+    as_json: AsJson = False,
+    lang: Lang = None,
+) -> None:
+    import dataclasses
+
+    from taihang.app import edge
+
+    found = edge.bound(source, limit=limit, delta=delta)
+    if as_json:
+        typer.echo(json.dumps({name: dataclasses.asdict(one) for name, one in found.items()}, indent=1))
+        return
+    for name, one in found.items():
+        typer.echo(edge.bound_line(name, one))

@@ -71,26 +71,63 @@ def track(
     Raises ValueError when a detection lies in no frame.
     """
     times = dict(zip(frames["number"].to_pylist(), frames["time_s"].to_pylist(), strict=True))
-    by_frame: dict[int, list[_Seen]] = {number: [] for number in times}
+    by_frame: dict[int, list[Seen]] = {number: [] for number in times}
     for row in _rows(detections):
         if row.number not in by_frame:
             raise ValueError(f"a detection in frame {row.number}, which is not among the frames")
         by_frame[row.number].append(row)
-    edges = (width or math.inf, height or math.inf)
-    done: list[_Track] = []
-    live: list[_Track] = []
+    made = Tracker(width, height, camera=camera, max_gap_s=max_gap_s)
     for number in sorted(times, key=lambda n: (times[n], n)):
-        now = times[number]
-        over = [t.over(now, max_gap_s, edges) for t in live]
-        done += [t for t, ended in zip(live, over, strict=True) if ended]
-        live = [t for t, ended in zip(live, over, strict=True) if not ended]
-        live += _assign(live, sorted(by_frame[number], key=_canonical), now, _SPEED.get(camera, _SPEED["worn"]))
-    kept = [seen for t in (*done, *live) if (seen := t.believed(sure))]
+        made.step(by_frame[number], times[number])
+    kept = [seen for _, seen in made.believed(sure)]
     kept.sort(key=lambda seen: (seen[0].time_s, seen[0].number, _canonical(seen[0])))
     names = {s.place: name for name, seen in enumerate(kept, 1) for s in seen}
     places = sorted(names)
     column = pa.array([names[place] for place in places], pa.int32())
     return detections.take(pa.array(places, pa.int64())).append_column(pa.field("track", pa.int32()), column)
+
+
+class Tracker:
+    """The same, picture by picture: each step goes on from the one before. For streams, which have no end."""
+
+    def __init__(
+        self,
+        width: int | None = None,
+        height: int | None = None,
+        *,
+        camera: str = "fixed",
+        max_gap_s: float = 12.0,
+    ) -> None:
+        self._edges = (width or math.inf, height or math.inf)
+        self._speed, self._max_gap_s = _SPEED.get(camera, _SPEED["worn"]), max_gap_s
+        self._done: list[_Track] = []
+        self._live: list[_Track] = []
+        self._names = itertools.count(1)
+
+    def add(self, detections: pa.Table, now: float) -> None:
+        """The detections of one picture, later than all before; `place` of what is believed counts its rows."""
+        self.step(_rows(detections), now)
+
+    def step(self, seen: list[Seen], now: float) -> None:
+        """One picture's detections, as `_rows` reads them."""
+        over = [t.over(now, self._max_gap_s, self._edges) for t in self._live]
+        self._done += [t for t, ended in zip(self._live, over, strict=True) if ended]
+        self._live = [t for t, ended in zip(self._live, over, strict=True) if not ended]
+        fresh = _assign(self._live, sorted(seen, key=_canonical), now, self._speed)
+        for one in fresh:
+            one.name = next(self._names)
+        self._live += fresh
+
+    def believed(self, sure: float) -> list[tuple[int, list[Seen]]]:
+        """Each track that can be believed: its name, which stays, and its detections in order."""
+        return [(t.name, seen) for t in (*self._done, *self._live) if (seen := t.believed(sure))]
+
+    def forget(self, before_s: float) -> None:
+        """Let go of what was seen before a moment."""
+        for one in (*self._done, *self._live):
+            # A track that goes on keeps its last detection, however old: it is what the next is compared with.
+            one.seen = [s for s in one.seen[:-1] if s.time_s >= before_s] + one.seen[-1:]
+        self._done = [t for t in self._done if t.seen[-1].time_s >= before_s]
 
 
 def tracks(tracked: pa.Table, sure: float = 0.5) -> pa.Table:
@@ -118,7 +155,9 @@ def tracks(tracked: pa.Table, sure: float = 0.5) -> pa.Table:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Seen:
+class Seen:
+    """One detection: its row (`place`) in the table it came from, the picture it is in, and what it is."""
+
     place: int
     number: int
     time_s: float
@@ -134,14 +173,16 @@ class _Seen:
 
     @property
     def unit(self) -> float:
+        """The longer side in pixels."""
         return max(1.0, float(self.box[2] - self.box[0]), float(self.box[3] - self.box[1]))
 
 
 class _Track:
     """One thing: what was seen of it, and where it may be now (mean and covariance for each axis)."""
 
-    def __init__(self, first: _Seen, speed: float) -> None:
+    def __init__(self, first: Seen, speed: float) -> None:
         self.seen = [first]
+        self.name = 0
         self.missed = 0
         self.look = first.look
         self._speed = speed
@@ -153,7 +194,7 @@ class _Track:
     def label(self) -> str:
         return self.seen[-1].label
 
-    def believed(self, sure: float) -> list[_Seen]:
+    def believed(self, sure: float) -> list[Seen]:
         """Its detections, or the sure ones alone where they are few: weak ones by the dozen prove nothing."""
         strong = [s for s in self.seen if s.score >= sure]
         return self.seen if len(strong) >= _SURE_SHARE * len(self.seen) else strong
@@ -167,7 +208,7 @@ class _Track:
         margin = _OUTSIDE * self._unit
         return bool((place < -margin).any() or place[0] > edges[0] + margin or place[1] > edges[1])
 
-    def cost(self, seen: _Seen, now: float) -> float:
+    def cost(self, seen: Seen, now: float) -> float:
         """Negative log likelihood that `seen` is this thing, up to a constant shared by all."""
         elapsed = max(1e-3, now - self.seen[-1].time_s)
         mean, spread = self._ahead(elapsed)
@@ -184,7 +225,7 @@ class _Track:
         total: float = place + 0.5 * size**2 + look - overlap + _MISSED * self.missed
         return total
 
-    def take(self, seen: _Seen, now: float) -> None:
+    def take(self, seen: Seen, now: float) -> None:
         mean, spread = self._ahead(max(1e-3, now - self.seen[-1].time_s))
         gain = spread[:, 0] / (spread[0, 0] + (_JITTER * seen.unit) ** 2)
         self._mean = mean + gain[:, None] * (seen.point - mean[0])[None, :]
@@ -205,7 +246,7 @@ class _Track:
         return step @ self._mean, step @ self._spread @ step.T + noise
 
 
-def _assign(live: list[_Track], seen: list[_Seen], now: float, speed: float) -> list[_Track]:
+def _assign(live: list[_Track], seen: list[Seen], now: float, speed: float) -> list[_Track]:
     """Give each detection to a track or make it a new one; the new ones are returned."""
     # A row a detection; then a column for each track, and one of its own for calling it new.
     cost = np.full((len(seen), len(live) + len(seen)), _NEW)
@@ -227,14 +268,14 @@ def _assign(live: list[_Track], seen: list[_Seen], now: float, speed: float) -> 
     return fresh
 
 
-def _rows(detections: pa.Table) -> list[_Seen]:
+def _rows(detections: pa.Table) -> list[Seen]:
     edges = np.stack([detections[c].to_numpy() for c in _SIDES], axis=1).astype(np.float32)
     looks: list[npt.NDArray[np.float32] | None] = [None] * detections.num_rows
     if appearance.COLUMN in detections.column_names:
         looks = [np.asarray(v, np.float32) for v in detections[appearance.COLUMN].to_pylist()]
     plain = zip(*(detections[c].to_pylist() for c in ("number", "time_s", "label", "score")), strict=True)
-    return [_Seen(i, n, t, label, score, edges[i], looks[i]) for i, (n, t, label, score) in enumerate(plain)]
+    return [Seen(i, n, t, label, score, edges[i], looks[i]) for i, (n, t, label, score) in enumerate(plain)]
 
 
-def _canonical(seen: _Seen) -> tuple[float | str, ...]:
+def _canonical(seen: Seen) -> tuple[float | str, ...]:
     return (seen.label, *map(float, seen.box), -seen.score)

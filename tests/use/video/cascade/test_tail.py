@@ -82,7 +82,7 @@ def test_a_segment_that_the_detector_never_saw_is_taken_for_violated(tmp_path: P
     cut = segment.Cut(0.0, 0.0, 4.0)
     played = segment.plays(book, None, [], cut, 4.0)
     assert (played[0].rule, played[0].level, played[0].score) == ("somebody", words.Level.orange, 0.9)
-    asked = segment.heaviest(played, "segment-1", cut, 1.0)
+    asked = segment.heaviest(played, "segment-1", cut)
     assert asked is not None
     assert asked.complexity > 0.95
 

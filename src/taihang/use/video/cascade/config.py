@@ -47,6 +47,8 @@ class Config(words.Word):
     `sources`: address by name. `zones`: a zones file by source name. `threshold`: the detector's. `queue_bytes`:
     what may wait on the disk for the cloud. `segment_s`: length of a segment. `budget_per_hour`: cost units for paths
     beyond the edge. `bounds`: by rule id. A rule without one has no threshold that holds: all its segments go up.
+    `calibration`: a table of segments with their truth (`calibrating`), from which bounds at `limit` are learnt for the
+    rules that `bounds` does not name.
     """
 
     sources: Annotated[dict[_Name, str], pydantic.Field(min_length=1, max_length=64)]
@@ -65,6 +67,8 @@ class Config(words.Word):
     budget_per_hour: Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)] = 1000.0
     policy: paths.Policy = paths.Policy()
     bounds: dict[words.Slug, Held] = {}
+    calibration: str | None = None
+    limit: Annotated[float, pydantic.Field(gt=0, lt=1)] = 0.05
 
     @property
     def sha256(self) -> str:

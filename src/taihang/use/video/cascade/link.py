@@ -61,7 +61,10 @@ class Sent:
     def note(self, entry: spool.Entry, facts: Mapping[str, Any]) -> None:
         """It was taken by the cloud."""
         row = {"id": entry.id, "sha256": entry.sha256, "at": time.time()}
-        row |= {name: facts.get(name) for name in ("stream", "rule", "level", "path", "drawn", "cleared", "score")}
+        row |= {
+            name: facts.get(name)
+            for name in ("stream", "rule", "level", "path", "drawn", "cleared", "bounded", "score")
+        }
         self.known[entry.id] = row
         _append(self._file, row)
 

@@ -21,7 +21,7 @@ from taihang.model.routing import audit, bound, router
 from taihang.rules import rulebook
 from taihang.use.video import scope as scopes
 from taihang.use.video import walk
-from taihang.use.video.cascade import alerts, link, segment, spool, stream, tail
+from taihang.use.video.cascade import alerts, calibrating, link, purse, segment, spool, stream, tail
 from taihang.use.video.cascade import config as configs
 from taihang.use.video.zoning import zones as zoning
 
@@ -56,11 +56,12 @@ class Runner:
         self._lock = threading.RLock()
         self._out = plan.out
         gears = _gears(self.config)
+        self._known = _known(self.config)
         with stages.disk(self._out):
             self._out.mkdir(parents=True, exist_ok=True)
             self._alone = _alone(self._out)
         self._lot = _lot(self._out / "lot.key")
-        self._purse = _Purse(self.config.budget_per_hour)
+        self._purse = purse.Purse(self.config.budget_per_hour)
         self.spool = spool.Spool(self._out / "queue", self.config.queue_bytes)
         self._sent = link.Sent(self._out, self.config.policy.latency_s)
         self._audits = self._audited()
@@ -125,11 +126,12 @@ class Runner:
     def segment(self, name: str, done: stream.Done) -> None:
         """Route a segment; what leaves the edge goes into the queue."""
         with self._lock:
-            settings, bounds = self.config, self._bounds()
-        asked = segment.heaviest(done.plays, done.id, done.cut, _uncertainty(done.plays, bounds))
+            settings, bounds, known = self.config, self._bounds(), self._known
+        asked = segment.heaviest(done.plays, done.id, done.cut)
         if asked is None:
             self.counts["unjudged"] += 1
             return
+        asked = dataclasses.replace(asked, uncertainty=_uncertainty(asked.kind, asked.score, known))
         # With the link down the way stays the same: the segment waits in the queue.
         [way] = router.route([asked], settings.policy, bounds, self._purse.left())
         drawn = audit.drawn(done.id, settings.policy.audit, self._lot)
@@ -139,7 +141,12 @@ class Runner:
             return
         self._purse.spend(way.cost)
         path = "large" if way.path == "edge" else way.path
-        facts = _facts(name, done, way, path) | {"drawn": drawn, "cleared": not way.forced and asked.score < 1.0}
+        held = bounds.get(asked.kind)
+        facts = _facts(name, done, way, path) | {
+            "drawn": drawn,
+            "cleared": not way.forced and asked.score < 1.0,
+            "bounded": not way.forced or (held is not None and held.threshold is not None),
+        }
         rank = (not way.forced, *router.order(asked)[:4])
         kept = self.spool.put(
             done.id, tuple(map(float, rank)), facts, done.film(), keep=way.forced, level=str(asked.level)
@@ -163,13 +170,13 @@ class Runner:
     def _bounds(self) -> dict[str, bound.Bound]:
         """Bounds by rule; one that the audit found broken holds no more."""
         return {
-            name: dataclasses.replace(held.bound(), threshold=None) if self._audits[name].broken else held.bound()
-            for name, held in self.config.bounds.items()
+            name: dataclasses.replace(held, threshold=None) if self._audits[name].broken else held
+            for name, held in self._known.bounds.items()
         }
 
     def _audited(self) -> dict[str, audit.Audit]:
         """Audits as what was answered before left them."""
-        found = {name: audit.Audit(held.limit, held.delta) for name, held in self.config.bounds.items()}
+        found = {name: audit.Audit(held.limit, held.delta) for name, held in self._known.bounds.items()}
         for name, told in self._sent.answered.items():
             row = self._sent.known.get(name, {})
             rule = str(row.get("rule"))
@@ -186,8 +193,8 @@ class Runner:
             fresh = self.plan.reload()
             if fresh == self.config:
                 return
-            gears = _gears(fresh)
-            self._swap(fresh, gears)
+            gears, known = _gears(fresh), _known(fresh)
+            self._swap(fresh, gears, known)
         except errors.TaihangError as error:
             if str(error) != self._refused:
                 self.plan.say(i18n.text("use.video:edge.kept", reason=str(error)))
@@ -199,14 +206,14 @@ class Runner:
 
     _refused = ""
 
-    def _swap(self, fresh: configs.Config, gears: dict[str, stream.Gear]) -> None:
+    def _swap(self, fresh: configs.Config, gears: dict[str, stream.Gear], known: calibrating.Known) -> None:
         """Everything is built before anything is changed; streams that stay go on without a picture lost."""
         old = self.config
         kept = self._desks if fresh.alert_secret == old.alert_secret else {}
         gone = {address: desk for address, desk in self._desks.items() if address not in fresh.alerts or not kept}
         told = self._opened(fresh, {a: d for a, d in kept.items() if a in fresh.alerts})
         with self._lock:
-            self.config = fresh
+            self.config, self._known = fresh, known
             self._audits = self._audited()
             self._desks = told
         self._purse.resize(fresh.budget_per_hour)
@@ -298,33 +305,6 @@ class Runner:
         return found
 
 
-class _Purse:
-    """A budget that fills by the hour, at most an hour's worth; forced segments may overdraw it."""
-
-    def __init__(self, per_hour: float) -> None:
-        self._rate, self._held, self._at = per_hour / 3600, per_hour / 60, time.monotonic()
-        self._lock = threading.Lock()
-
-    def left(self) -> float:
-        """What may be spent now."""
-        with self._lock:
-            now = time.monotonic()
-            self._held = min(self._rate * 3600, self._held + self._rate * (now - self._at))
-            self._at = now
-            return self._held
-
-    def spend(self, cost: float) -> None:
-        """It was spent."""
-        with self._lock:
-            self._held -= cost
-
-    def resize(self, per_hour: float) -> None:
-        """Another rate from now on."""
-        self.left()
-        with self._lock:
-            self._rate = per_hour / 3600
-
-
 def _gears(settings: configs.Config) -> dict[str, stream.Gear]:
     """What each stream works with. Raises errors.UserError for whatever cannot be used."""
     book = rulebook.load(settings.rules)
@@ -342,15 +322,21 @@ def _gears(settings: configs.Config) -> dict[str, stream.Gear]:
     return found
 
 
-def _uncertainty(plays: list[segment.Play], bounds: Mapping[str, bound.Bound]) -> float:
-    """How unsure the edge is: 1 without a bound; else 1 at the bound and less away from it, on either side."""
-    if not plays:
-        return 1.0
-    best = max(plays, key=lambda p: ((p.level.rank + 1) * (0.05 + p.score), p.level.rank))
-    held = bounds.get(best.rule)
-    if held is None or held.threshold is None:
-        return 1.0 if best.score < 1.0 else 0.0
-    return max(0.0, 1.0 - abs(best.score - held.threshold) / max(held.threshold, 1 - held.threshold))
+def _known(settings: configs.Config) -> calibrating.Known:
+    """Bounds and conformal sets of the configuration. Raises errors.UserError for a table that cannot be used."""
+    told = calibrating.Known()
+    if settings.calibration is not None:
+        told = calibrating.learn(calibrating.rows(Path(settings.calibration)), limit=settings.limit)
+    given = {name: held.bound() for name, held in settings.bounds.items()}
+    return calibrating.Known({**told.bounds, **given}, told.sets)
+
+
+def _uncertainty(rule: str, score: float, known: calibrating.Known) -> float:
+    """How unsure the edge is: by the conformal sets where there are any; without, sure of nothing but an alert."""
+    if score >= 1.0:
+        return 0.0
+    sets = known.sets.get(rule)
+    return 1.0 if sets is None else float(sets.uncertainty([score])[0])
 
 
 def _facts(name: str, done: stream.Done, way: router.Route, path: str) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def plays(
     return sorted(found, key=lambda p: (-p.level.rank, -p.score, p.rule))
 
 
-def heaviest(found: Sequence[Play], ident: str, cut: Cut, uncertainty: float) -> router.Segment | None:
+def heaviest(found: Sequence[Play], ident: str, cut: Cut) -> router.Segment | None:
     """What the router is asked: the rule that has most at stake, by level and score; None when none was judged."""
     if not found:
         return None
@@ -116,7 +116,6 @@ def heaviest(found: Sequence[Play], ident: str, cut: Cut, uncertainty: float) ->
         level=best.level,
         score=best.score,
         complexity=cut.complexity().value,
-        uncertainty=uncertainty,
         certain=best.score >= 1.0,
         start_s=cut.start_s,
     )

@@ -26,11 +26,11 @@ from taihang.use.video.cascade import alerts, episodes, segment, tail
 from taihang.use.video.select import sight
 from taihang.use.video.zoning import zones as zoning
 
-_JUDGE_S = 0.5  # between two judgements of the tail
+_JUDGE_S = 1.0  # between two judgements of the tail
 _CLIP_S = 6.0  # of pictures before an alert
 # Pictures between the reader and the detector. Of a camera the oldest goes unseen by the detector when it lags: with
 # more of them a slow detector would warn late.
-_WAITING, _WAITING_LIVE = 16, 4
+_WAITING, _WAITING_LIVE = 16, 2
 _BACKDROP_S = 2.0  # between pictures of which the background is learnt
 _BACKDROPS = 96
 _FEWEST_BACKDROPS = 8

@@ -1,15 +1,14 @@
 """Tail: the last stretch of a stream as the tables that rules speak about, judged again as it grows.
 
-Only as much is kept as the longest time term of the book needs. Tracks are made anew from the whole tail each time,
-as in the walk, and carry names that stay.
+Only as much is kept as the longest time term of the book needs. The walk's tracker goes on from picture to picture.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -76,16 +75,16 @@ class Tail:
         self.scene = scene
         self.keep_s = reach(scene.book)
         self._looks: deque[_Look] = deque() if before is None else before._looks
-        self._names: dict[tuple[int, int], int] = {} if before is None else before._names
-        self._fresh: Iterator[int] = itertools.count(1) if before is None else before._fresh
+        self._tracker: track.Tracker = (
+            track.Tracker(*scene.size, camera=scene.scope.camera) if before is None else before._tracker
+        )
 
     def add(self, number: int, time_s: float, detections: pa.Table, seen_: sight.Sight) -> None:
         """A picture that was looked at: its detections with looks (`appearance`), and how well it shows anything."""
         self._looks.append(_Look(number, time_s, detections, seen_))
+        self._tracker.add(detections, time_s)
         while self._looks and self._looks[0].time_s < time_s - self.keep_s:
-            gone = self._looks.popleft()
-            for place in range(gone.detections.num_rows):
-                self._names.pop((gone.number, place), None)
+            self._looks.popleft()
 
     def judge(self) -> Judged | None:
         """The rules' verdicts on the tail as it is now; None when nothing was looked at yet.
@@ -144,33 +143,24 @@ class Tail:
         return {} if drawn is None else {zone.name: [zone.array()] * count for zone in drawn.zones}
 
     def _tracked(self, looks: Sequence[_Look]) -> pa.Table:
-        """Detections with tracks whose names are those that most of their detections had before."""
+        """The detections of the tail that can be believed, in order of time, each with its track."""
+        self._tracker.forget(looks[0].time_s)
+        starts = dict(zip((look.number for look in looks), _starts(looks), strict=True))
+        names = {
+            starts[one.number] + one.place: name
+            for name, seen_ in self._tracker.believed(self.scene.sure)
+            for one in seen_
+            if one.number in starts
+        }
+        places = sorted(names)
         found = pa.concat_tables([look.detections for look in looks]).combine_chunks()
-        frames = pa.table({"number": [look.number for look in looks], "time_s": [look.time_s for look in looks]})
-        keys = [(look.number, place) for look in looks for place in range(look.detections.num_rows)]
-        marked = found.append_column("place", pa.array(range(found.num_rows), pa.int64()))
-        scene = self.scene
-        tracked = track.track(marked, frames, *scene.size, sure=scene.sure, camera=scene.scope.camera)
-        places, old = tracked["place"].to_pylist(), tracked["track"].to_pylist()
-        members: dict[int, list[tuple[int, int]]] = {}
-        for place, name in zip(places, old, strict=True):
-            members.setdefault(name, []).append(keys[place])
-        lasting = self._lasting(members)
-        column = pa.array([lasting[name] for name in old], pa.int32())
-        return tracked.drop_columns(["place", "track"]).append_column(pa.field("track", pa.int32()), column)
+        column = pa.array([names[place] for place in places], pa.int32())
+        return found.take(pa.array(places, pa.int64())).append_column(pa.field("track", pa.int32()), column)
 
-    def _lasting(self, members: Mapping[int, Sequence[tuple[int, int]]]) -> dict[int, int]:
-        found: dict[int, int] = {}
-        taken: set[int] = set()
-        # The longest first: of two that were one, the longer keeps the name.
-        for name, keys in sorted(members.items(), key=lambda m: (-len(m[1]), m[0])):
-            votes = Counter(self._names[k] for k in keys if k in self._names)
-            mine = next((n for n, _ in votes.most_common() if n not in taken), None)
-            found[name] = next(self._fresh) if mine is None else mine
-            taken.add(found[name])
-        for name, keys in members.items():
-            self._names.update(dict.fromkeys(keys, found[name]))
-        return found
+
+def _starts(looks: Sequence[_Look]) -> list[int]:
+    """Where each picture's rows begin in the rows of all."""
+    return list(itertools.accumulate((look.detections.num_rows for look in looks[:-1]), initial=0))
 
 
 def reach(book: rulebook.Rulebook) -> float:
