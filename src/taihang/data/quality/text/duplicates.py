@@ -2,12 +2,14 @@
 
 Equal texts are found by their hash. For the others, MinHash bands name candidates and each candidate's Jaccard
 similarity is counted exactly, so what is told to be near is near; only a pair that shares no band is missed.
-What grows with the texts lies in files; some 40 bytes a text are held.
+What grows with the texts lies in files; some 100 bytes a text are held.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -21,7 +23,7 @@ SHINGLE = 4
 THRESHOLD = 0.7
 _ALL_PAIRS = 50
 _FIRST = 10
-_PAIRS = 20_000
+_PAIRS = 4_000  # compared at once: some 2 kB each
 Rows = npt.NDArray[np.int64]
 
 
@@ -109,8 +111,27 @@ class _Kept:
     def band(self, number: int) -> npt.NDArray[np.uint64]:
         return np.fromfile(self.folder / f"band-{number}", np.uint64)
 
-    def shingles(self) -> npt.NDArray[np.uint32]:
-        return np.memmap(self.folder / "shingles", np.uint32, "r")
+    def sets(self) -> _Sets:
+        return _Sets(self.folder / "shingles", self.starts())
+
+
+class _Sets:
+    """The sets of shingles in their file, read as they are asked for: mapped pages would count as memory."""
+
+    def __init__(self, path: Path, starts: letters.Places) -> None:
+        self.starts = starts
+        self._file = path.open("rb", buffering=0)
+
+    def of(self, which: Rows) -> tuple[npt.NDArray[np.uint32], letters.Places]:
+        """The sets of some texts one after another, and where each begins; the last place is their end."""
+        begins, ends = 4 * self.starts[which], 4 * self.starts[which + 1]
+        file = self._file.fileno()
+        spans = zip(begins.tolist(), (ends - begins).tolist(), strict=True)
+        data = b"".join([os.pread(file, size, at) for at, size in spans])
+        return np.frombuffer(data, np.uint32), np.concatenate([[0], np.cumsum((ends - begins) // 4)])
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class _Grouping:
@@ -127,12 +148,12 @@ class _Grouping:
         similarity = np.zeros(self.kept.count, np.float32)
         if len(self.rows):
             self._equal()
-            shingles = self.kept.shingles()
             # An equal text is near to what its first one is near to.
             single = self.parent == np.arange(len(self.parent))
-            for number in range(self.kept.bands.bands):
-                for left, right in _pairs(self.kept.band(number), single):
-                    self._join(left, right, shingles)
+            with contextlib.closing(self.kept.sets()) as sets:
+                for number in range(self.kept.bands.bands):
+                    for left, right in _pairs(self.kept.band(number), single):
+                        self._join(left, right, sets)
             roots = self._roots()
             first[self.rows] = self.rows[roots]
             known = self.near >= 0
@@ -151,13 +172,15 @@ class _Grouping:
         again = order != heads
         self.near[order[again]], self.similarity[order[again]] = heads[again], 1.0
 
-    def _join(self, left: Rows, right: Rows, shingles: npt.NDArray[np.uint32]) -> None:
+    def _join(self, left: Rows, right: Rows, sets: _Sets) -> None:
         roots = self._roots()
         apart = roots[left] != roots[right]
         left, right = left[apart], right[apart]
         for at in range(0, len(left), _PAIRS):
             one, other = left[at : at + _PAIRS], right[at : at + _PAIRS]
-            alike = jaccard(shingles, self.starts, one, other)
+            every = np.unique(np.concatenate([one, other]))
+            found, starts = sets.of(every)
+            alike = jaccard(found, starts, np.searchsorted(every, one), np.searchsorted(every, other))
             close = alike >= self.threshold
             for a, b, s in zip(one[close].tolist(), other[close].tolist(), alike[close].tolist(), strict=True):
                 self._union(a, b, s)
