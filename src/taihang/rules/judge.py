@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -25,16 +26,18 @@ def judge(
     tables: Mapping[str, tabling.Table],
     capabilities: Mapping[str, i18n.Text | None] | None = None,
     limits: engines.Settings | None = None,
+    engine: engines.Engine | None = None,
 ) -> judged.Judgement:
     """Judge every rule of a book, each table read once.
 
     `capabilities`: name → None when it is there, or the reason why it is not; a rule that needs one
     that is absent is not judged. Raises errors.UserError for a rule that cannot run on its table:
-    that is never a pass. The same input gives the same judgement.
+    that is never a pass. The same input gives the same judgement. An open `engine` is used and left open, for who
+    judges often.
     """
-    with engines.Engine(limits) as engine:
-        plan = planning.plan(book, tables, capabilities or {}, engine)
-        return _Judge(book, tables, plan, engine).judgement()
+    with engines.Engine(limits) if engine is None else contextlib.nullcontext(engine) as opened:
+        plan = planning.plan(book, tables, capabilities or {}, opened)
+        return _Judge(book, tables, plan, opened).judgement()
 
 
 def check(

@@ -84,12 +84,9 @@ def _open(
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
-    from taihang.core import errors
     from taihang.use.video.cascade import cloud
 
-    if not (folder / "segments").is_dir():
-        raise errors.UserError("app:edge.no_cloud", path=folder)
-    rows = cloud.Cloud(folder).open()
+    rows = cloud.Cloud(folder, make=False).open()
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
@@ -111,7 +108,7 @@ def _answer(
     from taihang.use.video.cascade import cloud
 
     said = {"violated": True, "clear": False, "unknown": None}[verdict]
-    terminal.made([cloud.Cloud(folder).answer(segment, violated=said, by=by, text=text)])
+    terminal.made([cloud.Cloud(folder, make=False).answer(segment, violated=said, by=by, text=text)])
 
 
 @app.command("bound", help=t("help.edge_bound"))

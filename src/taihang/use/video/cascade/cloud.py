@@ -48,12 +48,16 @@ class Asked(pydantic.BaseModel):
 class Cloud:
     """Segments and answers below one folder; threads may share it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, make: bool = True) -> None:
+        """Raises errors.UserError for a folder that is none of a receiving end, when it may not be made."""
         self.folder = folder
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        with stages.disk(folder):
-            (folder / "segments").mkdir(parents=True, exist_ok=True)
+        if make:
+            with stages.disk(folder):
+                (folder / "segments").mkdir(parents=True, exist_ok=True)
+        elif not (folder / "segments").is_dir():
+            raise errors.UserError("use.video:edge.no_cloud", path=folder)
 
     def take(self, raw: bytes) -> dict[str, Any]:
         """Keep a segment and acknowledge it, with answers that are there.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
+import pydantic_core
 import yaml
 
 from taihang.core import errors, ids, words
@@ -24,8 +25,17 @@ from taihang.model.routing import bound, paths
 
 _LARGEST_FILE = 1 << 20
 _Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
-_Http = Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[^\s@]{1,1900}$")]
-_Sink = Annotated[str, pydantic.StringConstraints(pattern=r"^(https?|mqtts?)://[^\s]{1,1900}$")]
+_Http = Annotated[str, pydantic.AfterValidator(lambda text: _reached(text, ("http", "https")))]
+_Sink = Annotated[str, pydantic.AfterValidator(lambda text: _reached(text, ("http", "https", "mqtt", "mqtts")))]
+
+
+def _reached(text: str, schemes: tuple[str, ...]) -> str:
+    head, _, rest = text.partition("://")
+    if head not in schemes or not rest or any(c.isspace() for c in rest) or len(text) > 1900:
+        raise pydantic_core.PydanticCustomError(
+            "address", "an address such as {known}://HOST/…", {"known": "|".join(schemes)}
+        )
+    return text
 
 
 class Held(words.Word):

@@ -165,6 +165,8 @@ class Stream:
             elif isinstance(one, live.Turn) and one.why == "size":
                 # Zones and background belong to the old picture; the segment ends here.
                 self._close(np.inf)
+                if self._tail is not None:
+                    self._tail.close()
                 self._tail = self._judged = None
                 self._backdrop.close()
                 self._backdrop = _Backdrop()
@@ -172,6 +174,8 @@ class Stream:
         self._judge(force=True)
         self._close(np.inf)
         self._backdrop.close()
+        if self._tail is not None:
+            self._tail.close()
 
     def _look(self, shot: live.Shot) -> None:
         gear, kept = self._geared(shot)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from taihang.core import i18n, words
+from taihang.engines import tables as engines
 from taihang.rules import judge as judging
 from taihang.rules import judgement, rulebook
 from taihang.rules import rule as ruling
@@ -75,6 +76,7 @@ class Tail:
         self.scene = scene
         self.keep_s = reach(scene.book)
         self._looks: deque[_Look] = deque() if before is None else before._looks
+        self._engine: engines.Engine | None = None if before is None else before._engine
         self._tracker: track.Tracker = (
             track.Tracker(*scene.size, camera=scene.scope.camera) if before is None else before._tracker
         )
@@ -136,7 +138,15 @@ class Tail:
             name: ruled.Table(data, tables.KEYS[name], asset=scene.asset, produced_by=scene.producers)
             for name, data in derived.items()
         }
-        return judging.judge(scene.book, ruled_on, scene.able())
+        if self._engine is None:
+            self._engine = engines.Engine()
+        return judging.judge(scene.book, ruled_on, scene.able(), engine=self._engine)
+
+    def close(self) -> None:
+        """Let go of the database that rules run in; judging opens another."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.__exit__(None, None, None)
 
     def _outlines(self, count: int) -> Mapping[str, Sequence[np.ndarray | None]]:
         drawn = self.scene.zones
