@@ -21,6 +21,7 @@ from taihang.data.quality import (
     changes,
     exhibits,
     export,
+    fanned,
     history,
     sampling,
     standards,
@@ -30,7 +31,9 @@ from taihang.data.quality import (
 )
 from taihang.data.quality import incremental as parts
 from taihang.data.quality.media import layout
+from taihang.engines.sources import folder as folders
 from taihang.engines.sources import memory
+from taihang.engines.tasks import opening as tasking
 from taihang.report import bundle, document
 from taihang.report import sections as sectioning
 from taihang.rules import lock, rulebook
@@ -76,7 +79,9 @@ class Options:
     regroups the scorecard; `keep` adds the run to the history of the asset. `engine`: `auto` judges
     tables of one PostgreSQL database there and all else here; `duckdb`, `postgresql`, `spark` or
     `clickhouse` say where. `incremental` reads only files that are new or changed since the last such
-    run of the book over the same tables, here. `progress` is told how many files of a data set were looked at.
+    run of the book over the same tables, here. `progress` is told how many files of a folder were worked on.
+    `tasks` says where that is done, file by file: `local`, `ray` or an address of Ray (`engines.tasks.opening`); the
+    setting `tasks.address` when absent.
     `taken`: the tables of a folder are time series, or paths, and are measured as such.
     """
 
@@ -92,6 +97,7 @@ class Options:
     progress: jobs.Progress | None = None
     beside: Beside | None = None
     taken: layout.Taken | None = None
+    tasks: str | None = None
 
 
 def assess(
@@ -120,6 +126,7 @@ def assess(
     bundle.known(options.formats)
     bundle.usable(Path(out))
     options.gate.usable()
+    tasking.checked(options.tasks)
     for standard in options.standards:
         standards.load(standard)
     try:
@@ -141,7 +148,7 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     remembered = memory.Memory(home.folder() / "quality" / "files") if options.incremental else None
     files: dict[str, bytes | Path] = dict(options.beside.files) if options.beside else {}
     laid_out = dataset.recognised(sources, options.taken) if options.beside is None else None
-    seen = dataset.observed(laid_out, progress=options.progress) if laid_out is not None else None
+    seen = _seen(laid_out, options) if laid_out is not None else None
     if seen is not None:
         book = rulebook.load(rules if rules is not None else dataset.BOOK)
         targets = seen.targets(book, every=rules is not None)
@@ -162,7 +169,10 @@ def _assessed(  # noqa: PLR0917 - what assess was given
         targets, cut = sampling.sampled(book, targets, options.sample)
     if options.incremental and (options.engine not in {"auto", "duckdb"} or cut):
         raise errors.UserError("app:assess.incremental")
-    with _judged(book, targets, options.engine, as_of, incremental=options.incremental) as found:
+    fan = _fans_out(targets, options)
+    if options.tasks not in {None, "local"} and seen is None and not fan:
+        raise errors.UserError("app:assess.tasks")
+    with _judged(book, targets, options, as_of, fan=fan) as found:
         made = _Made(found, cut, options, seen)
         with tempfile.TemporaryDirectory(prefix="taihang-") as folder:
             report = made.report(Path(folder), files)
@@ -173,26 +183,51 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     return Assessed(report, paths.page, made.found, 1 if failed else 0, options.sample if cut else None, lines)
 
 
+def _seen(found: layout.Layout, options: Options) -> dataset.Dataset:
+    with tasking.open(options.tasks) as place:
+        return dataset.observed(found, progress=options.progress, place=place)
+
+
+def _here(engine: str, targets: Mapping[str, target.Target]) -> bool:
+    return engine == "duckdb" or (
+        engine == "auto" and not any(on.source.kind == "postgresql" for on in targets.values())
+    )
+
+
+def _fans_out(targets: Mapping[str, target.Target], options: Options) -> bool:
+    """Whether files of folders are judged where tasks run: there is such a place, such files, and all rows count."""
+    return (
+        tasking.checked(options.tasks) != "local"
+        and not options.incremental
+        and _here(options.engine, targets)
+        and any(isinstance(on.source, folders.Folder) for on in targets.values())
+    )
+
+
 def _judged(
     book: rulebook.Rulebook,
     targets: Mapping[str, target.Target],
-    engine: str,
+    options: Options,
     as_of: datetime.datetime | None,
     *,
-    incremental: bool,
+    fan: bool,
 ) -> contextlib.AbstractContextManager[assessment.Assessment]:
     """The assessment, while the engine that made it can still be asked for its bad rows."""
-    if incremental:
+    if options.incremental:
         mark = ids.digest_json(
             [book.id, [[name, str(Path(on.source.name).absolute())] for name, on in targets.items()]]
         )
         state = home.folder() / "quality" / "state" / mark[:32]
         return contextlib.nullcontext(parts.assess(book, targets, state=state, as_of=as_of)[0])
-    if engine == "duckdb" or (engine == "auto" and not any(on.source.kind == "postgresql" for on in targets.values())):
+    if fan:
+        with tasking.open(options.tasks) as place:
+            found = fanned.assess(book, targets, place=place, as_of=as_of, progress=options.progress)
+        return contextlib.nullcontext(found)
+    if _here(options.engine, targets):
         return contextlib.nullcontext(assessment.assess(book, targets, as_of=as_of))
     from taihang.data.quality.pushdown import running  # noqa: PLC0415 - the other engines' dialects are large
 
-    return running.assess(book, targets, engine=running.usable(engine), as_of=as_of)
+    return running.assess(book, targets, engine=running.usable(options.engine), as_of=as_of)
 
 
 class _Made:

@@ -14,6 +14,7 @@ from taihang.app import home
 from taihang.core import asset, errors, i18n, ids, job
 from taihang.data.quality import target
 from taihang.data.quality.media import layout, observing
+from taihang.engines.tasks import tasks
 from taihang.report import sections
 from taihang.rules import rulebook
 
@@ -87,7 +88,7 @@ def recognised(sources: Sequence[str], taken: layout.Taken | None = None) -> lay
 
 
 def observed(
-    found: layout.Layout, *, progress: job.Progress | None = None, place: observing.Place | None = None
+    found: layout.Layout, *, progress: job.Progress | None = None, place: tasks.Tasks | None = None
 ) -> Dataset:
     """Look at the folder; what was looked at is kept in the home, so that a killed run goes on."""
     mark = ids.digest_json(str(found.root.resolve()))[:24]

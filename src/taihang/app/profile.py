@@ -15,7 +15,9 @@ from taihang.core import asset as assets
 from taihang.core import errors, i18n, job, words
 from taihang.data.profile import croissant, diff, profiling, relations, sections, suggest
 from taihang.data.profile import profile as profiles
+from taihang.engines.sources import folder as folders
 from taihang.engines.sources import opening
+from taihang.engines.tasks import opening as tasking
 from taihang.report import bundle, document
 
 PROFILE = "evidence/profile.json"
@@ -42,14 +44,16 @@ def profile(
     baseline: Path_ | None = None,
     lang: i18n.Language | None = None,
     progress: job.Progress | None = None,
+    tasks: str | None = None,
 ) -> tuple[Profiled, ...]:
     """Profile tables and write a report on each to the folder `out`; several get folders below it.
 
     A source is a path or an address, or `NAME=` before one. Beside each report lie
     `evidence/profile.json` and `evidence/suggested.rules.yaml`. `baseline` is a profile.json, or the
     folder of an earlier report, of the same table. Several tables are searched for foreign keys
-    between them. Raises errors.UserError for what cannot be read as a table, errors.Failure when the
-    machine fails.
+    between them. `tasks` says where the files of a folder are measured, one by one: `local`, `ray` or an address
+    of Ray (`engines.tasks.opening`); the setting `tasks.address` when absent. Raises errors.UserError for what
+    cannot be read as a table, errors.Failure when the machine or the cluster fails.
     """
     if not sources:
         raise errors.UserError("app:profile.no_source")
@@ -63,12 +67,18 @@ def profile(
     folders = [Path(out)] if len(sources) == 1 else [Path(out, name) for name in names]
     for folder in folders:
         bundle.usable(folder)
+    address = tasking.checked(tasks)
+    opened = {name: opening.open(spec) for name, (_, spec) in zip(names, given, strict=True)}
+    cut = any(isinstance(source, folders.Folder) for source in opened.values())
+    if tasks not in {None, "local"} and not cut:
+        raise errors.UserError("app:assess.tasks")
     measured: dict[str, profiling.Measured] = {}
     took: list[float] = []
-    for name, (_, spec) in zip(names, given, strict=True):
-        began = time.monotonic()
-        measured[name] = profiling.measure(opening.open(spec), progress=progress)
-        took.append(time.monotonic() - began)
+    with tasking.open(address if cut else "local") as place:
+        for name, source in opened.items():
+            began = time.monotonic()
+            measured[name] = profiling.measure(source, progress=progress, place=place)
+            took.append(time.monotonic() - began)
     foreign = relations.foreign_keys({name: (one.profile, one.sketches) for name, one in measured.items()})
     done = []
     for name, folder, seconds in zip(names, folders, took, strict=True):

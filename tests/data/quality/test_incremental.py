@@ -26,6 +26,8 @@ MORE: list[dict[str, Any]] = [
 MORE += [{"check": {"kind": "row_count", "min": 3}}, {"check": {"kind": "reconcile", "keys": ["s"], "other": "w",
                                                                   "columns": ["k"]}}]  # fmt: skip
 MORE += [{"check": {"kind": "anonymity", "columns": ["k"], "k": 2}}]
+# A key that points into its own table may point into another file of it.
+MORE += [{"check": {"kind": "foreign_key", "columns": ["k"], "other": "t", "other_columns": ["f"]}}]
 BOOK = books.book(*RULES, *MORE)
 CHANGES = st.lists(st.tuples(st.sampled_from("abcd"), st.none() | TABLES), max_size=3)
 

@@ -12,6 +12,7 @@ import typer
 from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, remember, t
 
 app = typer.Typer()
+Tasks = Annotated[str | None, typer.Option("--tasks", metavar="local|ray|ray://HOST:PORT", help=t("help.tasks"))]
 
 
 @app.command("profile", help=t("help.profile"))
@@ -19,6 +20,7 @@ def _profile(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=t("help.tables"))],
     out: Annotated[Path, typer.Option("--out", help=t("help.out"))],
     baseline: Annotated[Path | None, typer.Option("--baseline", help=t("help.baseline"))] = None,
+    tasks: Tasks = None,
     server: Server = None,
     lang: Lang = None,
 ) -> None:
@@ -27,12 +29,12 @@ def _profile(
     if server is not None:
         from taihang.app import remote
 
-        remote.refuse(server, baseline=baseline is not None)
+        remote.refuse(server, baseline=baseline is not None, tasks=tasks is not None)
         with terminal.Progress() as progress:
             terminal.remote(remote.profile(server, sources, out, progress=progress))
         return
     with terminal.Progress() as progress:
-        done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress)
+        done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress, tasks=tasks)
     remember(lambda known: cataloguing.profiled(known, done))
     terminal.profiled(done)
 
@@ -55,6 +57,7 @@ def _assess(
     engine: Annotated[str, typer.Option("--engine", metavar="ENGINE", help=t("help.engine"))] = "auto",
     incremental: Annotated[bool, typer.Option("--incremental", help=t("help.incremental"))] = False,
     taken: Annotated[Literal["series", "trajectory"] | None, typer.Option("--as", help=t("help.taken"))] = None,
+    tasks: Tasks = None,
     server: Server = None,
     lang: Lang = None,
 ) -> None:
@@ -68,7 +71,8 @@ def _assess(
         remote.refuse(
             server, formats=formats != FORMATS, junit=bool(junit), sarif=bool(sarif), annotations=bool(annotations),
             sample=bool(sample), by_time=bool(by_time),
-            standard=bool(standard), show_values=show_values, engine=engine != "auto", **{"as": taken is not None},
+            standard=bool(standard), show_values=show_values, engine=engine != "auto", tasks=tasks is not None,
+            **{"as": taken is not None},
         )  # fmt: skip
         more = {"fail_on": fail_on, "as_of": moment.isoformat() if moment else None}
         with terminal.Progress() as progress:
@@ -87,6 +91,7 @@ def _assess(
             incremental=incremental,
             progress=progress,
             taken=taken,
+            tasks=tasks,
         )
         done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
     remember(lambda known: cataloguing.assessed(known, done))

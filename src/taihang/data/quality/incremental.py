@@ -2,9 +2,9 @@
 
 Kept for each file, in a state folder: counts and bad rows of each row condition, and parts of totals. For
 uniqueness, an exact index of keys. A foreign key or a reconciliation keeps its bad rows and is run for new
-files against the other table, or anew when that one changed. Dependencies, medians, deviations and distinct
-counts keep nothing and are run anew. The state is written file by file, so a run that was killed goes on
-where it was.
+files against the other table, or anew when that one changed or is the table itself. Dependencies, medians,
+deviations and distinct counts keep nothing and are run anew. The state is written file by file, so a run that was
+killed goes on where it was.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ class Incremental:
         found: dict[str, passes.Rows] = {}
         for step in (s for s in self.plan.steps if s.compiled.rule.table == name):
             check, rule = step.check, step.compiled.rule.id
-            if isinstance(check, (kinds.FunctionalDependency, kinds.Anonymity)):
+            if check is not None and parted.whole(check, name):
                 found[rule] = self.whole.related(step, check)
             elif isinstance(check, (kinds.ForeignKey, kinds.Reconcile)):
                 found[rule] = self._beside(name, step, check)

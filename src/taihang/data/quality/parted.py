@@ -17,6 +17,7 @@ import pyarrow as pa
 from taihang.data.quality import planning, sets, target
 from taihang.engines import tables
 from taihang.engines.sources import folder, memory, paths
+from taihang.rules import kinds
 
 MERGED = {"sum": ("sum",), "mean": ("sum", "count"), "min": ("min",), "max": ("max",), "count": ("count",),
           "null_rate": ("rows", "count")}  # fmt: skip
@@ -69,6 +70,13 @@ def only(on: target.Target, *names: str) -> target.Target:
     if isinstance(on.source, folder.Folder):
         return target.Target(on.name, on.source.only(frozenset(names)))
     return on
+
+
+def whole(check: kinds.Kind, name: str) -> bool:
+    """Whether bad rows of a rule of this table can only be told of all its rows at once."""
+    if isinstance(check, (kinds.ForeignKey, kinds.Reconcile)):
+        return check.other == name  # a key may point into another file
+    return isinstance(check, (kinds.Anonymity, kinds.FunctionalDependency))
 
 
 class Heap:

@@ -22,11 +22,16 @@ _LONG = 10_000
 
 
 class Settings(settings.Section):
-    """Where Spark runs: `local[*]`, or `spark://HOST:PORT` of a cluster that sees the same files."""
+    """Where Spark runs: `local[*]`, or `spark://HOST:PORT` of a cluster that sees the same files.
+
+    `memory` is that of the driver here and of each executor there. `driver` is the name or address of this
+    machine by which the cluster's machines reach it; Spark finds one itself when it is absent.
+    """
 
     name = "spark"
     master: str = pydantic.Field(default="local[*]", pattern=r"^(local\[(\*|\d+)\]|(spark|yarn|k8s).*)$")
     memory: str = pydantic.Field(default="1g", pattern=r"^\d+[mg]$")
+    driver: str | None = pydantic.Field(default=None, max_length=255)
     partitions: int = pydantic.Field(default=8, ge=1, le=100_000)
 
 
@@ -68,12 +73,15 @@ class Spark(database.Database):
 def _session() -> Any:
     given = Settings.current()
     config = {
-        "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": given.memory, "spark.sql.shuffle.partitions": str(given.partitions),
+        "spark.ui.enabled": "false", "spark.driver.memory": given.memory, "spark.executor.memory": given.memory,
+        "spark.sql.shuffle.partitions": str(given.partitions),
         "spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true", "spark.log.level": "ERROR",
         "spark.ui.showConsoleProgress": "false", "spark.sql.caseSensitive": "true",
         "spark.sql.parser.escapedStringLiterals": "false",
     }  # fmt: skip
+    alone = given.master.startswith("local")  # then nobody else has to reach the driver, and nobody can
+    if host := given.driver or ("127.0.0.1" if alone else None):
+        config |= {"spark.driver.host": host, "spark.driver.bindAddress": "127.0.0.1" if alone else host}
     logging.getLogger("py4j").setLevel(logging.ERROR)
     builder = pyspark.sql.SparkSession.builder.appName("taihang").master(given.master)
     for name, value in config.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,29 +26,11 @@ from taihang.data.quality.media import (
 )
 from taihang.data.quality.metrics import registry
 from taihang.engines import stages
+from taihang.engines.tasks import local, tasks
 
 _BATCH = {"video": 4, "audio": 16}
 _STAGE = "data.quality.media:stage.look"
 Row = dict[str, Any]
-
-
-class Place(Protocol):
-    """Where pieces of work run; see `engines.tasks.tasks.Tasks`."""
-
-    threads: int | None
-
-    def map(self, function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any]) -> Iterator[Any]:
-        """`function(shared, item)` of each item, in order."""
-
-
-class Here:
-    """This process: a piece after the other, each on all cores."""
-
-    threads: int | None = None
-
-    def map(self, function: Callable[[Any, Any], Any], shared: Any, items: Sequence[Any]) -> Iterator[Any]:
-        """As the contract says."""
-        return (function(shared, item) for item in items)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,18 +44,19 @@ class Observed:
 
 
 def observe(
-    found: layout.Layout, folder: Path, *, progress: job.Progress | None = None, place: Place | None = None
+    found: layout.Layout, folder: Path, *, progress: job.Progress | None = None, place: tasks.Tasks | None = None
 ) -> Observed:
     """Look at every file of a folder once and write the tables below `folder`.
 
-    What was looked at is kept there by name, size and time of change: a run that was killed, and the
-    next run over a folder that grew, look at the rest only. Raises errors.Failure for a full disk.
+    Pieces of files are looked at where `place` is, here unless told. What was looked at is kept below `folder` by
+    name, size and time of change: a run that was killed, and the next run over a folder that grew, look at the rest
+    only. Raises errors.Failure for a full disk, and what `place` raises.
     """
-    return _Observer(found, folder, progress, place or Here()).run()
+    return _Observer(found, folder, progress, place or local.Local()).run()
 
 
 class _Observer:
-    def __init__(self, found: layout.Layout, folder: Path, progress: job.Progress | None, place: Place) -> None:
+    def __init__(self, found: layout.Layout, folder: Path, progress: job.Progress | None, place: tasks.Tasks) -> None:
         self.found, self.folder, self.progress, self.place = found, folder, progress, place
         self.kept = stages.Stages(folder / "looked")
         self.limits = layout.Limits.current()
