@@ -15,7 +15,7 @@ from taihang.core import asset as assets
 from taihang.core import errors, i18n, job, words
 from taihang.data.profile import croissant, diff, profiling, relations, sections, suggest
 from taihang.data.profile import profile as profiles
-from taihang.engines.sources import folder as folders
+from taihang.engines.sources import folder as source_folder
 from taihang.engines.sources import opening
 from taihang.engines.tasks import opening as tasking
 from taihang.report import bundle, document
@@ -69,7 +69,7 @@ def profile(
         bundle.usable(folder)
     address = tasking.checked(tasks)
     opened = {name: opening.open(spec) for name, (_, spec) in zip(names, given, strict=True)}
-    cut = any(isinstance(source, folders.Folder) for source in opened.values())
+    cut = any(isinstance(source, source_folder.Folder) for source in opened.values())
     if tasks not in {None, "local"} and not cut:
         raise errors.UserError("app:assess.tasks")
     measured: dict[str, profiling.Measured] = {}
