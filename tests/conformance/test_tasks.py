@@ -75,8 +75,10 @@ def test_an_address_of_no_place_is_refused(address: str) -> None:
         opening.open(address)
 
 
-@pytest.mark.long
-def test_a_cluster_that_is_not_there_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_CLIENT_MAX_RETRIES", "1")
-    with pytest.raises(errors.Failure, match=r"ray://127\.0\.0\.1:9"):
-        opening.open("ray://127.0.0.1:9")
+def test_another_cluster_is_not_taken_for_this_one(place: tasks.Tasks) -> None:
+    if place.name == "ray":
+        with pytest.raises(errors.UserError, match=r"127\.0\.0\.9:1"):
+            opening.open("ray:127.0.0.9:1")
+        with opening.open("ray") as same:  # nothing else is started, and leaving it leaves the connection
+            assert list(same.map(picky, 4, [3])) == [3]
+    assert list(place.map(picky, 4, [2])) == [2]

@@ -24,9 +24,10 @@ except ImportError:
 class Ray(tasks.Tasks):
     """A cluster by its address: `ray://HOST:10001` from outside, `HOST:6379` from one of its nodes.
 
-    Without an address, the one that RAY_ADDRESS names or that runs on this machine, else one that is started
-    and goes with this object. A piece whose node is lost is run again elsewhere, `tasks.retries` times.
-    Needs the extra `ray`.
+    Without an address, the one that this program is connected to, that RAY_ADDRESS names or that runs on this
+    machine, else one that is started and goes with this object. A piece whose node is lost is run again elsewhere,
+    `tasks.retries` times. Needs the extra `ray`. Raises errors.Failure for a cluster that does not answer and
+    errors.UserError when the program is connected to another.
     """
 
     name = "ray"
@@ -40,6 +41,8 @@ class Ray(tasks.Tasks):
         self._shown = address or "ray"
         if self._own:
             _started(address, self._shown)
+        elif address is not None and address != _connected():
+            raise errors.UserError("engines:tasks.connected", where=self._shown)
         options = {"max_retries": self._given.retries, "num_cpus": self._given.cpus}
         self._remote = ray.remote(**options)(_piece)
 
@@ -106,6 +109,13 @@ def _started(address: str | None, shown: str) -> None:
     except Exception as error:  # noqa: BLE001
         # Whatever it is (some are plain Exception), there is no cluster; an exception of ours is not among them.
         raise errors.Failure("engines:tasks.away", where=shown, reason=_first(error)) from None
+
+
+def _connected() -> str | None:
+    """The address of the cluster that this program is part of; None when it is connected from outside."""
+    if ray.util.client.ray.is_connected():
+        return None
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def _piece(mark: tuple[str, i18n.Language], function: Callable[[Any, Any], Any], shared: Any, item: Any) -> Any:
