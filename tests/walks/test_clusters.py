@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -105,10 +106,11 @@ def media(root: Path) -> Path:
 
 
 class Walk:
-    """One user's runs, each with a home of its own, so that none finds what another has kept."""
+    """One user's runs, each with an empty home, so that none finds what another has kept."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.monkeypatch = folder, monkeypatch
+        self.folder = folder
+        monkeypatch.setenv("TAIHANG_HOME", str(folder / "home"))
         self.sources, self.pictures = made(folder), media(folder / "media")
 
     def assess(self, name: str, tasks: str = "local", progress: Any = None) -> dict[str, str]:
@@ -120,40 +122,54 @@ class Walk:
         """The files of a report on pictures, films and sounds."""
         return self._run(name, [self.pictures], None, tasks, progress)
 
+    def profile(self, name: str, tasks: str = "local", progress: Any = None) -> dict[str, Any]:
+        """All that a profile says, but when."""
+        (done,) = profile.profile(self.sources[0], out=self.folder / name, tasks=tasks, progress=progress)
+        return done.profile.model_dump(exclude={"created", "freshness"})
+
     def _run(self, name: str, sources: list[Any], rules: Path | None, tasks: str, progress: Any) -> dict[str, str]:
-        self.monkeypatch.setenv("TAIHANG_HOME", str(self.folder / name / "home"))
+        shutil.rmtree(self.folder / "home", ignore_errors=True)
         options = assess.Options(tasks=tasks, progress=progress, formats=("html", "json"))
         assess.assess(*sources, rules=rules, as_of=AS_OF, out=self.folder / name / "out", options=options)
         return everything(self.folder / name / "out")
 
 
-@pytest.mark.long
-@pytest.mark.timeout(1200)
-def test_two_nodes_of_ray_give_what_one_process_gives_and_one_may_die(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
     monkeypatch.setenv("TAIHANG_TASKS_AHEAD", "4")
     monkeypatch.setenv("TAIHANG_DATASET_BATCH", "3")
-    walk = Walk(tmp_path, monkeypatch)
-    near, seen = walk.assess("near"), walk.look("seen")
+    return Walk(tmp_path, monkeypatch)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_media_looked_at_from_outside_a_ray_of_two_nodes_are_what_they_are_here_and_one_may_die(walk: Walk) -> None:
+    near = walk.look("near")
+    assert {"report.json", "report.html", "evidence/bad-rows-images.parquet"} < set(near)
+    with clusters.ray(2, client=True) as cluster:
+        assert walk.look("far", cluster.client) == near
+        killer = Killer(cluster.kill)
+        assert walk.look("less", cluster.client, killer) == near
+        assert killer.killed
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_tables_judged_within_a_ray_of_two_nodes_are_what_they_are_here_and_one_may_die(walk: Walk) -> None:
+    near = walk.assess("near")
     assert {"report.json", "report.html", "evidence/bad-rows-readings.parquet"} < set(near)
-    assert len(verdicts(tmp_path / "near" / "out")) == 8
-    (profiled,) = profile.profile(walk.sources[0], out=tmp_path / "profiled")
-    with clusters.ray(2, client=True) as cluster:
-        assert walk.assess("far", cluster.client) == near
-        assert walk.look("seen-far", cluster.client) == seen
-        (far,) = profile.profile(walk.sources[0], out=tmp_path / "profiled-far", tasks=cluster.client)
+    assert len(verdicts(walk.folder / "near" / "out")) == 8
+    profiled = walk.profile("profiled")
+    with clusters.ray(2) as cluster:
+        address = f"ray:{cluster.address}"
+        assert walk.assess("far", address) == near
         killer = Killer(cluster.kill)
-        assert walk.look("seen-less", cluster.client, killer) == seen
+        assert walk.profile("profiled-less", address, killer) == profiled
         assert killer.killed
-    with clusters.ray(2, client=True) as cluster:
+    with clusters.ray(2) as cluster:
         killer = Killer(cluster.kill)
-        assert walk.assess("less", cluster.client, killer) == near
+        assert walk.assess("less", f"ray:{cluster.address}", killer) == near
         assert killer.killed
-        (less,) = profile.profile(walk.sources[0], out=tmp_path / "profiled-less", tasks=cluster.client)
-    without = {"created", "freshness"}
-    assert far.profile.model_dump(exclude=without) == profiled.profile.model_dump(exclude=without)
-    assert less.profile.model_dump(exclude=without) == profiled.profile.model_dump(exclude=without)
 
 
 @pytest.mark.long
