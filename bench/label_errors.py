@@ -102,8 +102,8 @@ def run(images: int, seeds: range) -> list[dict[str, object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--images", type=int, default=200)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--images", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     told = run(given.images, range(100, 100 + given.seeds))
