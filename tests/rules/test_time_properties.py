@@ -213,7 +213,7 @@ def violated(found: judge.Judgement) -> bool:
     return any(f.verdict == "violated" for f in found.findings)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     letters=st.text("TTFFuuu", min_size=3, max_size=14),
     other=st.text("TTFFFuu", min_size=3, max_size=14),

@@ -157,7 +157,7 @@ def _small_disk(folder: Path) -> list[str]:
     return prefix
 
 
-@pytest.mark.parametrize("full", ["home", "out"])
+@pytest.mark.parametrize("full", [pytest.param("home", marks=pytest.mark.long), "out"])
 def test_a_full_disk_is_one_line_and_what_is_done_stays(planted: truth.Truth, full: str, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     prefix = _small_disk(disk)
