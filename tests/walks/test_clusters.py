@@ -1,11 +1,15 @@
-"""On more than one node the answer is the same, and stays so when a node is killed midway: a real Ray."""
+"""On more than one node the answer is the same, and stays so when a node is killed midway: Ray and Spark, for real."""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +170,43 @@ def test_tables_judged_within_a_ray_of_two_nodes_are_what_they_are_here_and_one_
         killer = Killer(cluster.kill)
         assert walk.assess("less", f"ray:{cluster.address}", killer) == near
         assert killer.killed
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_two_workers_of_spark_give_what_this_machine_gives_and_one_may_die(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAIHANG_HOME", str(tmp_path / "home"))
+    table, sites, rules = made(tmp_path)
+    assess.assess(table, sites, rules=rules, out=tmp_path / "near")
+    assert len(verdicts(tmp_path / "near")) == 8
+    with clusters.spark(2) as cluster:
+        for name, kill in (("far", False), ("one-left", True)):
+            out = tmp_path / name
+            command = [
+                sys.executable,
+                "-c",
+                "from taihang.app import cli; cli.main()",
+                "assess",
+                table,
+                sites,
+                "--rules",
+                str(rules),
+            ]
+            told = {**os.environ, "TAIHANG_SPARK_MASTER": cluster.address, "TAIHANG_SPARK_MEMORY": "600m",
+                    "TAIHANG_SPARK_DRIVER": "127.0.0.1", "TAIHANG_HOME": str(tmp_path / name / "home")}  # fmt: skip
+            started = cluster.executors()
+            with subprocess.Popen(
+                [*command, "--engine", "spark", "--format", "json", "--out", str(out)],
+                env=told, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            ) as child:  # fmt: skip
+                while kill and cluster.executors() < started + 2 and child.poll() is None:
+                    time.sleep(0.1)
+                if kill:
+                    time.sleep(2)
+                    assert child.poll() is None, "it was over before a worker could be killed"
+                    cluster.kill(1)
+                said, _ = child.communicate(timeout=900)
+            assert child.returncode == 0, said
+            assert verdicts(out) == verdicts(tmp_path / "near")
