@@ -9,10 +9,10 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import taihang
-from taihang.app import dataset, gate, home
+from taihang.app import gate, home
 from taihang.core import asset, errors, evidence, finding, i18n, ids, words
 from taihang.core import job as jobs
 from taihang.data.quality import (
@@ -30,13 +30,16 @@ from taihang.data.quality import (
     verdicts,
 )
 from taihang.data.quality import incremental as parts
-from taihang.data.quality.media import layout
 from taihang.engines.sources import folder as folders
 from taihang.engines.sources import memory
 from taihang.engines.tasks import opening as tasking
 from taihang.report import bundle, document
 from taihang.report import sections as sectioning
 from taihang.rules import lock, rulebook
+
+if TYPE_CHECKING:  # what media are looked at with weighs 40 MB, and a table needs none of it
+    from taihang.app import dataset
+    from taihang.data.quality.media import layout
 
 Path_ = str | os.PathLike[str]
 
@@ -147,9 +150,10 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     floor = words.Level(fail_on) if fail_on is not None else None
     remembered = memory.Memory(home.folder() / "quality" / "files") if options.incremental else None
     files: dict[str, bytes | Path] = dict(options.beside.files) if options.beside else {}
-    laid_out = dataset.recognised(sources, options.taken) if options.beside is None else None
-    seen = _seen(laid_out, options) if laid_out is not None else None
+    seen = _seen(sources, options)
     if seen is not None:
+        from taihang.app import dataset  # noqa: PLC0415 - see above
+
         book = rulebook.load(rules if rules is not None else dataset.BOOK)
         targets = seen.targets(book, every=rules is not None)
         if rules is None:
@@ -183,7 +187,16 @@ def _assessed(  # noqa: PLR0917 - what assess was given
     return Assessed(report, paths.page, made.found, 1 if failed else 0, options.sample if cut else None, lines)
 
 
-def _seen(found: layout.Layout, options: Options) -> dataset.Dataset:
+def _seen(sources: Sequence[str], options: Options) -> dataset.Dataset | None:
+    """What a folder of media, labels or texts holds; None for tables."""
+    folder = any("://" not in one and Path(one).is_dir() for one in sources)
+    if options.beside is not None or (options.taken is None and not folder):
+        return None
+    from taihang.app import dataset  # noqa: PLC0415 - see above
+
+    found = dataset.recognised(sources, options.taken)
+    if found is None:
+        return None
     with tasking.open(options.tasks) as place:
         return dataset.observed(found, progress=options.progress, place=place)
 

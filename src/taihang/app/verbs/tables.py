@@ -24,7 +24,7 @@ def _profile(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import cataloguing, profile, terminal
+    from taihang.app import profile, terminal
 
     if server is not None:
         from taihang.app import remote
@@ -35,6 +35,8 @@ def _profile(
         return
     with terminal.Progress() as progress:
         done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress, tasks=tasks)
+    from taihang.app import cataloguing  # after the work, whose memory it would add to
+
     remember(lambda known: cataloguing.profiled(known, done))
     terminal.profiled(done)
 
@@ -61,7 +63,7 @@ def _assess(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import assess, cataloguing, gate, terminal
+    from taihang.app import assess, gate, terminal
     from taihang.report import bundle
 
     moment = as_of.replace(tzinfo=datetime.UTC) if as_of is not None else None
@@ -94,6 +96,8 @@ def _assess(
             tasks=tasks,
         )
         done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
+    from taihang.app import cataloguing  # after the work, whose memory it would add to
+
     remember(lambda known: cataloguing.assessed(known, done))
     terminal.assessed(done)
     raise typer.Exit(done.exit_code)
