@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 RECORD = ROOT / "docs" / "long-checks.md"
 
-# What the tests look at the product with: a file that shows it is there → the Debian package.
+# What the tests look at the product with: a file that shows it is there (`*`: the machine's kind) → the Debian package.
 TOOLS = {
     "/usr/bin/chromium": "chromium",
     "/usr/bin/chromedriver": "chromium-driver",
@@ -33,9 +33,9 @@ TOOLS = {
     "/usr/bin/openssl": "openssl",
     "/usr/bin/java": "default-jre-headless",
     "/usr/sbin/mosquitto": "mosquitto",
-    "/usr/lib/x86_64-linux-gnu/girepository-1.0/GstRtspServer-1.0.typelib": "gir1.2-gst-rtsp-server-1.0",
+    "/usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib": "gir1.2-gst-rtsp-server-1.0",
     "/usr/lib/python3/dist-packages/gi": "python3-gi",
-    "/usr/lib/x86_64-linux-gnu/gstreamer-1.0/libgstrtp.so": "gstreamer1.0-plugins-good",
+    "/usr/lib/*/gstreamer-1.0/libgstrtp.so": "gstreamer1.0-plugins-good",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc": "fonts-noto-cjk",
 }
 
@@ -52,14 +52,14 @@ class Result(NamedTuple):
 def prepare() -> Result:
     """Install the Debian packages that tests need, when we may; else say how."""
     start = time.monotonic()
-    missing = [package for path, package in TOOLS.items() if not Path(path).exists()]
+    missing = [package for path, package in TOOLS.items() if not any(Path("/").glob(path[1:]))]
     line = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"$ {line}", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         for command in ("apt-get update -qq", f"{line} -qq"):
             subprocess.run(shlex.split(command), env=environment, stdout=subprocess.DEVNULL, check=False)
-        missing = [package for path, package in TOOLS.items() if not Path(path).exists()]
+        missing = [package for path, package in TOOLS.items() if not any(Path("/").glob(path[1:]))]
     if not missing:
         return Result("tools", True, time.monotonic() - start, "all there")
     print(f"Tests that look at pages and at paper will be skipped: sudo {line}")

@@ -128,14 +128,16 @@ class _Reread:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[object, ...] = ()
+        self._seen: dict[Path, tuple[object, ...]] = {}
         self._last: configs.Config | None = None
 
     def __call__(self) -> configs.Config:
-        stamp = _stamp(self._path)
-        if self._last is None or stamp != self._seen:
-            self._seen = stamp
+        named = self._last.files if self._last is not None else []
+        stamps = {path: _stamp(path) for path in (self._path, *named)}
+        if self._last is None or stamps != self._seen:
             self._last = configs.load(self._path)
+            # As they were before reading: what is written meanwhile is another change.
+            self._seen = {path: stamps.get(path) or _stamp(path) for path in (self._path, *self._last.files)}
         return self._last
 
 

@@ -127,6 +127,21 @@ def test_killed_it_goes_on_with_its_queue(tmp_path: Path) -> None:
     assert not list((out / "queue").glob("entry-*"))
 
 
+def test_a_rulebook_that_is_edited_in_place_is_another_configuration(tmp_path: Path) -> None:
+    film = nodes.film(tmp_path / "a.mp4", 2, [])
+    config = _cloudy(tmp_path, [str(film)], "http://127.0.0.1:9")
+    before, reread = edge.settings(config=config)
+    assert reread is not None
+    assert reread() == before
+    nodes.rules(tmp_path, nodes.RULES + "# once more\n")
+    after = reread()
+    assert after != before
+    assert after.sha256 != before.sha256
+    assert after.rules == before.rules
+    config.touch()
+    assert reread() == after
+
+
 def test_a_changed_configuration_is_taken_up_and_a_wrong_one_is_not(tmp_path: Path) -> None:
     film = nodes.film(tmp_path / "a.mp4", 120, [(s, s + 2) for s in range(1, 120, 6)])
     with nodes.camera(film, port := nodes.free_port()), nodes.hook() as (url, got):
@@ -177,6 +192,7 @@ def test_a_camera_that_stalls_is_noticed(tmp_path: Path) -> None:
             nodes.until(lambda: _stream(out).get("stalled", 0), "the stall")
             server.send_signal(signal.SIGCONT)
             nodes.until(lambda: _stream(out).get("up", 0) >= 2, "the stream again")
+    assert _stream(out)["stalled"] >= 1
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,19 @@ class Config(words.Word):
     bounds: dict[words.Slug, Held] = {}
     calibration: str | None = None
     limit: Annotated[float, pydantic.Field(gt=0, lt=1)] = 0.05
+    # Two configurations that name the same files are equal only when the files hold the same.
+    _held: str = pydantic.PrivateAttr("")
+
+    @property
+    def files(self) -> list[Path]:
+        """Files that it names and whose contents count as its own: rulebook, zones, calibration."""
+        named = [self.rules, *self.zones.values(), *([self.calibration] if self.calibration is not None else [])]
+        return [path for path in map(Path, named) if path.is_file()]
 
     @property
     def sha256(self) -> str:
         """Of everything above."""
-        return ids.digest_json(self.model_dump(mode="json"))
+        return ids.digest_json([self.model_dump(mode="json"), self._held])
 
     @pydantic.model_validator(mode="after")
     def _known(self) -> Config:
@@ -110,7 +118,12 @@ def load(path: Path) -> Config:
         raise errors.UserError("use.video:edge.file", path=path, reason=where) from None
     except pydantic.ValidationError as error:
         raise errors.UserError("use.video:edge.file", path=path, reason=_first(error)) from None
-    return Config.model_validate(found.model_dump(exclude={"taihang"}))
+    made = Config.model_validate(found.model_dump(exclude={"taihang"}))
+    try:
+        made._held = ids.digest_json([ids.digest(file.read_bytes()) for file in made.files])
+    except OSError as error:
+        raise errors.UserError("use.video:edge.file", path=path, reason=error.strerror or "") from None
+    return made
 
 
 def of(**values: Any) -> Config:
