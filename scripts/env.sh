@@ -1,6 +1,6 @@
 # Sourced by ./try, ./check and .ci/run: one environment of our own, made once, then only looked at.
 #
-#   env_ready GROUP...   makes sure that the groups (base, check, bench, hub, serve) are installed as
+#   env_ready GROUP...   makes sure that the groups (base, check, bench, hub, graph, serve) are installed as
 #                        constraints.txt pins them, and sets `python` to the environment's own
 #
 # Needs a POSIX shell and either uv or a python3 with venv. Nothing outside $venv is written, but for
@@ -136,6 +136,7 @@ _env_install() {
     check) say "正在安装检查工具……" "installing the tools of the checks …" ;;
     bench) say "正在安装对比所用的工具……" "installing the peers that the benchmarks compare with …" ;;
     hub) say "正在安装 torch 和 transformers（可能有数 GB）……" "installing torch and transformers (this may be some GB) …" ;;
+    graph) say "正在安装图网络训练所需的部分……" "installing what the training of the graph network needs …" ;;
     serve) say "正在安装模型服务所需的部分……" "installing what a model server needs …" ;;
     esac
     : >"$venv/.taihang-installing"
@@ -147,7 +148,7 @@ _env_install() {
         if [ "$group" = base ]; then set -- "$@" -e .; fi
         # The machine's own certificates, where it has them: a company's proxy signs with its own.
         if [ -e /etc/ssl/certs/ca-certificates.crt ]; then export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS-1}"; fi
-        if _env_has_uv && [ "$group" != hub ] && [ "$group" != serve ]; then
+        if _env_has_uv && [ "$group" != hub ] && [ "$group" != graph ] && [ "$group" != serve ]; then
             _env_run uv pip install --quiet --python "$python" --build-constraints constraints.txt "$@"
         else
             # torch comes through pip: uv would not look where pip.conf says that this machine's torch is.

@@ -24,7 +24,7 @@ HEAD = """\
 
 def main() -> int:
     """Resolve, then write."""
-    wanted = [line for group in ("base", "hub", "check", "serve", "bench") for line in groups.wants(group)]
+    wanted = [line for group in ("base", "hub", "graph", "check", "serve", "bench") for line in groups.wants(group)]
     wanted += [*groups.PROJECT["build-system"]["requires"], "editables", "pip"]
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)

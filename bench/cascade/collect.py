@@ -4,7 +4,12 @@ Generated streams: rooms of the scene generator, three people a film who stand i
 films dark, dusty or blurred for a while. Real clips: those of bench/presence, whose truth is whether anybody is there.
 The edge is FastestDet, the stand-in for a large model is YOLOX-nano: no vision-language model is asked here.
 
-    python -m bench.cascade.collect --seeds 100-119 --part tune --out FILE.json
+With `--one-event` a film gives the violated pictures of one of its three events and nothing else: many films, each an
+independent draw, for the bound.
+
+    python -m bench.cascade.collect --seeds 100-109 --part tune --out TUNE.json
+    python -m bench.cascade.collect --seeds 300-499 --one-event --out BOUND.json
+    python -m bench.cascade.collect --seeds 200-209 --part report --out REPORT.json
 """
 
 from __future__ import annotations
@@ -40,22 +45,27 @@ def script(seed):
     return Script(name=f"cascade-{seed}", duration_s=90, events=tuple(events))
 
 
-def generated(seed):
+def generated(seed, *, one_event=False):
     """Pictures two seconds apart: image, seconds, truth, the event it belongs to, the zone."""
     plan = script(seed)
+    starts = [e.at_s for e in plan.of("restricted")]
     place, people = film.setting(plan, seed)
     glass = film.lens.Lens(plan, seed)
     ground = next(g for g in place.grounds if g.kind == "restricted")
     outline = np.array(ground.seen(place.backdrop(0).view).points)
     for time_s in np.arange(0.0, 90.0, STEP_S):
+        event = int(np.argmin([abs(at - time_s) for at in starts]))
+        if one_event and event != seed % len(starts):
+            continue
         number = int(time_s * plan.fps)
         here = place.backdrop(number)
         drawn = cast.draw(here, people, number)
         rows = film.Rows(plan)
         rows.add(number, people, place.grounds, drawn)
         truth = any(ground.name in r["zones"] and r["visible"] >= 0.3 for r in rows.table().to_pylist())
+        if one_event and not truth:
+            continue
         image = glass.shoot(here.picture, number, [one.lamp for one in drawn if one.visible > 0.5])
-        event = int(np.argmin([abs(e.at_s - time_s) for e in plan.of("restricted")]))
         yield np.ascontiguousarray(image), float(time_s), truth, f"film-{seed}-{event}", outline
 
 
@@ -74,8 +84,11 @@ def real(part):
             off = abs(one.time_s - second - 0.5)
             if second in wanted and (second not in best or off < best[second][0]):
                 best[second] = (off, one)
+        present = set(told["present"])
         for second, (_, one) in sorted(best.items()):
-            yield one.image, float(second), second in set(told["present"]), f"{clip}-{second}", None
+            # Who walks past is one event, however many seconds that takes.
+            event = next(s for s in range(second, -1, -1) if s - 1 not in present)
+            yield one.image, float(second), second in present, f"{clip}-{event}", None
 
 
 def people(predictor, image, outline):
@@ -93,15 +106,17 @@ def people(predictor, image, outline):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", required=True)
-    parser.add_argument("--part", choices=["tune", "report"], required=True)
+    parser.add_argument("--part", choices=["tune", "report"])
+    parser.add_argument("--one-event", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     small = loading.load(str(DATA / "weights" / "FastestDet.onnx"), threshold=0.02, threads=1)
     large = loading.load(str(DATA / "weights" / "yolox_nano.onnx"), threshold=0.05, threads=1)
     first, last = map(int, arguments.seeds.split("-"))
-    streams = {f"film-{seed}": generated(seed) for seed in range(first, last + 1)}
-    streams["real clips"] = real(arguments.part)
+    streams = {f"film-{seed}": generated(seed, one_event=arguments.one_event) for seed in range(first, last + 1)}
+    if arguments.part is not None:
+        streams["real clips"] = real(arguments.part)
     rows = []
     for name, pictures in streams.items():
         for image, time_s, truth, event, outline in pictures:

@@ -1,6 +1,6 @@
 """How far each saving takes the answer from the full cache's: every part alone, over its own budgets.
 
-    python -m bench.longcontext.fidelity --out FOLDER [--family qwen2_5_vl] [--seed 0]
+    python -m bench.longcontext.fidelity --out FOLDER [--seed 0]
 
 Reads the films of `bench.longcontext.needle` with the model that it trained (run it first, same FOLDER).
 For each part: `kl` (nats, from the full cache, mean over films), `agree` (share of films with the same
@@ -71,7 +71,7 @@ def measure(reader: reading.Reader, some: needle.Films, whole: torch.Tensor | No
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--family", choices=tiny.FAMILIES, default="qwen2_5_vl")
+    parser.add_argument("--family", choices=needle.FAMILIES, default="qwen2_5_vl")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--films", type=int, default=100)
     given = parser.parse_args()

@@ -1,6 +1,6 @@
 """The same films and weights, with the cache cut by kvpress: which of its methods run, and what they recall.
 
-    python -m bench.longcontext.kvpress_peer --out FOLDER [--family qwen2_5_vl] [--seed 0]
+    python -m bench.longcontext.kvpress_peer --out FOLDER [--seed 0]
 
 Run `bench.longcontext.needle` first, with the same FOLDER: it leaves weights there. kvpress wants an older
 transformers than Taihang, so this is for an environment of its own, in which Taihang lies too:
@@ -73,7 +73,7 @@ def _positions(model: Any, prompt: Any) -> torch.Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--family", choices=tiny.FAMILIES, default="qwen2_5_vl")
+    parser.add_argument("--family", choices=needle.FAMILIES, default="qwen2_5_vl")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--films", type=int, default=200)
     given = parser.parse_args()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from taihang.app import assess, cataloguing, platform, profile
+from taihang.app import assess, cataloguing, profile
+from taihang.app import places as placing
 from taihang.app import tickets as ticketing
 from taihang.app.jobs import service
 from taihang.app.verbs import keeping
@@ -99,7 +100,7 @@ def test_deletion_reaches_jobs_caches_and_tickets(home: Path, known: catalogue.C
     at = desk.Desk(known.store, known.principal)
     ticketing.open_report(at, out, policy.load("default"), asset="班次.csv")
     assert any(SECRET.encode() in p.read_bytes() for p in home.rglob("*") if p.is_file())
-    proof = cataloguing.keeping(known, platform.places()).delete(told.version_id, "request")
+    proof = cataloguing.keeping(known, placing.current()).delete(told.version_id, "request")
     assert not out.exists()
     assert proof.left == 0
     assert proof.hash_left > 0  # the tickets name the version that they were about

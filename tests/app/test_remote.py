@@ -17,11 +17,13 @@ from taihang.app import remote
 from taihang.app.client import client as clients
 from taihang.app.client import words
 from taihang.app.jobs import kinds
-from taihang.app.verbs import certificates, mask, monitors, text
+from taihang.app.verbs import causes, certificates, mask, monitors, text
 from taihang.app.verbs import remote as verbs
 from taihang.app.verbs import tables as tabular
 from tests.app.api import inside
-from tests.app.api.test_errands import RULES, Context
+from tests.app.api.test_errands import CONSTRAINTS, RULES, Context, recorded
+from tests.model.causes import logs
+from tests.walks.test_causes import inspected
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def there(local_platform: platforms.Running, tmp_path: Path, monkeypatch: pytest
     """A platform that verbs with --server speak to; a job is done when somebody waits for it."""
     one = local_platform
     token = one.token(one.principal("north", "steward"))
-    monkeypatch.setattr("taihang.app.platform.places", lambda: one.whole.places)
+    monkeypatch.setattr("taihang.app.places.current", lambda: one.whole.places)
     monkeypatch.setenv("TAIHANG_HOME", str(one.whole.home))
     monkeypatch.setenv("TAIHANG_LANG", "en")
 
@@ -91,6 +93,24 @@ def test_texts_masks_histories_and_certificates_there(there: platforms.Running, 
     assert (tmp_path / "list.json").stat().st_size > 0
 
 
+def test_causes_there_from_tables_reports_and_ids(there: platforms.Running, tmp_path: Path) -> None:
+    names = []
+    for recording in logs.log(1).recordings:
+        Path(f"{recording.name}.csv").write_text(logs.table(recording))
+        names.append(f"{recording.name}.csv")
+        inspected(tmp_path / "walks" / recording.name, f"{recording.name}.mp4", recording)
+    ids = [recorded(there, folder) for folder in sorted((tmp_path / "walks").iterdir())]
+    Path("site.causes.yaml").write_text(CONSTRAINTS)
+    for out, given in (("tables", names), ("folder", ["walks"]), ("ids", ids)):
+        said = _run(causes.app, *given, "--out", out)
+        assert "report-" in said
+        value = json.loads((tmp_path / out / "evidence" / "causes.json").read_text())
+        (edge,) = [e for e in value["edges"] if e["verdict"] == "supported"]
+        assert (edge["cause"], edge["effect"]) == ("helmet-off", "unsafe-act")
+    _run(causes.app, *names, "--out", "none", "--constraints", "site.causes.yaml", "--judges", "statistical")
+    assert json.loads((tmp_path / "none" / "evidence" / "causes.json").read_text())["judges"] == ["statistical"]
+
+
 @pytest.mark.parametrize(
     ("app", "given"),
     [
@@ -101,6 +121,11 @@ def test_texts_masks_histories_and_certificates_there(there: platforms.Running, 
         (certificates.top, ["report-0123456789abcdef", "--out", "c"]),
         (certificates.top, ["report-0123456789abcdef", "--key", "k", "--out", "c"]),
         (text.app, ["nothing.jsonl", "--out", "x"]),
+        (causes.app, ["nothing.csv", "--out", "x"]),
+        (causes.app, [".", "--out", "x"]),
+        (causes.app, ["t.csv", "--out", "x", "--constraints", "no-such"]),
+        (causes.app, ["t.csv", "--out", "x"]),
+        (causes.app, ["report-0123456789abcdef", "--out", "x"]),
     ],
 )
 def test_what_cannot_be_done_there_is_said(there: platforms.Running, app: Any, given: list[str]) -> None:

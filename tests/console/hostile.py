@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fixtures import holdings
 
+from taihang.app import places as placing
 from taihang.app import platform
 from taihang.core import asset, principal
 from tests.console.running import Running
@@ -30,7 +31,7 @@ FORGED = (
 
 def put(console: Running) -> dict[str, str]:
     """Things of another tenant, and hostile ones of one's own, put straight into the store."""
-    where = platform.Places(console.home, f"sqlite:///{console.home / 'taihang.db'}", (console.home / "blobs").as_uri())
+    where = placing.Places(console.home, f"sqlite:///{console.home / 'taihang.db'}", (console.home / "blobs").as_uri())
     whole = platform.open_platform(where)
     try:
         known = asset.Asset(kind="table", name="secret-plan.csv", sha256="a" * 64, size=1, tenant="mine-b")

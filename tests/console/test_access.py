@@ -7,6 +7,7 @@ import importlib.resources
 import pytest
 from fixtures import holdings
 
+from taihang.app import places as placing
 from taihang.app import platform
 from taihang.catalog.tickets import policy
 from taihang.catalog.tickets import words as tickets
@@ -29,6 +30,7 @@ PAGES = (
     "/admin?tab=policies",
     "/admin?tab=tokens",
     "/findings",
+    "/live",
     "/no/such/page",
 )
 
@@ -40,7 +42,7 @@ _STILL = """return document.getAnimations().every(
 @pytest.fixture(scope="module")
 def things(console: Running) -> tuple[str, ...]:
     """Pages of one thing each, with something on them."""
-    where = platform.Places(console.home, f"sqlite:///{console.home / 'taihang.db'}", (console.home / "blobs").as_uri())
+    where = placing.Places(console.home, f"sqlite:///{console.home / 'taihang.db'}", (console.home / "blobs").as_uri())
     whole = platform.open_platform(where)
     who = principal.Principal(name="x", tenant="default")
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fixtures import holdings
 
+from taihang.app import places as placing
 from taihang.app import platform
 from taihang.catalog.tickets import policy
 from taihang.catalog.tickets import words as tickets
@@ -26,7 +27,7 @@ TYPED = "已到现场，等待备件 / waiting for parts"
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Running]:
     """A platform without workers, with a few tickets of made-up findings."""
     with running.platform(tmp_path_factory.mktemp("kept"), "--workers", "0") as found:
-        where = platform.Places(found.home, f"sqlite:///{found.home / 'taihang.db'}", (found.home / "blobs").as_uri())
+        where = placing.Places(found.home, f"sqlite:///{found.home / 'taihang.db'}", (found.home / "blobs").as_uri())
         whole = platform.open_platform(where)
         who = principal.Principal(name="x", tenant="default")
         for number in range(5):

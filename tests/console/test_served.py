@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -85,3 +87,22 @@ def _trouble(page: str) -> str:
 
 def _csrf(web: httpx.Client) -> dict[str, str]:
     return {"X-CSRF-Token": web.get("/api/v1/me").json()["csrf"]}
+
+
+def test_an_alert_of_a_node_stands_on_the_live_page_as_text(web: httpx.Client) -> None:
+    rule = {"id": "r", "title": {"zh": SCRIPT, "en": SCRIPT}, "rulebook": "b", "rulebook_version": "1", "level": "red",
+            "rulebook_sha256": "0" * 64, "dimension": "personnel"}  # fmt: skip
+    finding = {"rule": rule, "verdict": "violated", "level": "red", "message": {"zh": SCRIPT, "en": SCRIPT},
+               "place": {"table": "people", "start_s": 1.0, "end_s": 2.0}}  # fmt: skip
+    film = b"\x00\x00\x00\x18ftypisom" + bytes(99)
+    clip = {"sha256": hashlib.sha256(film).hexdigest(), "bytes": len(film), "base64": base64.b64encode(film).decode()}
+    told = {"id": "alert-0123456789abcdef", "node": "belt-3", "stream": "gate", "frame_at": "2026-11-30T08:00:00Z",
+            "clip": clip, "finding": finding}  # fmt: skip
+    made = web.post("/api/v1/alerts", json=told, headers=_csrf(web))
+    assert made.status_code == 201, made.text
+    page = web.get("/live").text
+    assert "belt-3 · gate" in page
+    assert "window.pwned" in page
+    assert SCRIPT not in page
+    # Its clip has a page; there is no page of a report that it could lead to.
+    assert "report.html" not in web.get(f"/videos/{made.json()['version']}").text

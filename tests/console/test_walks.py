@@ -306,6 +306,7 @@ def test_nothing_leaves_this_machine_and_no_page_is_in_trouble(visitor: pages.Pa
     for path in (
         "/",
         "/videos",
+        "/live",
         "/findings",
         "/quality",
         "/tickets",

@@ -12,7 +12,7 @@ import pytest
 # Each takes longer to import than `taihang --help` may take.
 HEAVY = {
     "av", "cv2", "docx", "duckdb", "jinja2", "lxml", "numpy", "onnxruntime", "PIL", "pyarrow", "scipy", "sqlglot",
-    "torch", "transformers",
+    "torch", "torch_geometric", "transformers",
 }  # fmt: skip
 
 

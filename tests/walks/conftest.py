@@ -1,6 +1,10 @@
-"""A small rendered film with planted events, made once for all walks."""
+"""A small rendered film with planted events, made once for all walks, whatever process they run in."""
 
 from __future__ import annotations
+
+import fcntl
+import os
+import pickle
 
 import pytest
 
@@ -16,4 +20,15 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> truth.Truth:
         script.Event(kind="covered", at_s=18, for_s=4),
     )
     plan = script.Script(name="planted", duration_s=24, width=640, height=360, fps=10, events=events)
-    return film.render(tmp_path_factory.mktemp("film") / "planted.mp4", plan, seed=3)
+    base = tmp_path_factory.getbasetemp()
+    # Processes of pytest-xdist have a folder each in one that is theirs together.
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "planted"
+    shared.mkdir(exist_ok=True)
+    told = shared / "truth.pickle"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            made = film.render(shared / "planted.mp4", plan, seed=3)
+            told.write_bytes(pickle.dumps(made))
+        found: truth.Truth = pickle.loads(told.read_bytes())
+    return found

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from taihang.app import causes
+from taihang.app import cataloguing, causes
 from taihang.core import asset, errors, evidence, finding, i18n, rule, words
 from taihang.model.causes import events, graph
 from taihang.report import bundle, document, timeline
@@ -63,7 +63,7 @@ def test_a_table_of_events_becomes_a_chain_with_a_picture(
 ) -> None:
     table = _table(tmp_path / "events.csv", logs.log(1), **TITLES)
     out = tmp_path / "out"
-    done = _run(tmp_path / "home", table, "--out", out, "--lang", lang, lang=lang)
+    done = _run(tmp_path / "home", table, "--out", out, "--lang", lang, "--judges", "both", lang=lang)
     assert done.returncode == 0, done.stderr
     assert words_ in done.stdout
     value = _value(out)
@@ -71,7 +71,9 @@ def test_a_table_of_events_becomes_a_chain_with_a_picture(
     assert (edge["cause"], edge["effect"]) == ("helmet-off", "unsafe-act")
     assert 7 < edge["lag"]["p50"] < 9
     assert edge["confidence"] >= 0.5
-    assert value["judges"] == ["statistical"]
+    assert value["judges"] == ["statistical", "network"]
+    assert value["what_if_by"] == "network"
+    assert edge["what_if"] > 0
     page = (out / bundle.html.NAME).read_text(encoding="utf-8")
     assert headline in page
     assert "<svg" in page
@@ -88,11 +90,22 @@ def test_a_table_of_events_becomes_a_chain_with_a_picture(
 
 def test_what_alone_answered_is_said(tmp_path: Path) -> None:
     done = causes.causes(
-        _table(tmp_path / "events.csv", logs.log(1)), out=tmp_path / "out", lang="en", formats=("json",)
-    )
+        _table(tmp_path / "events.csv", logs.log(1)), out=tmp_path / "out", lang="en", formats=("json",),
+        judges="statistical",
+    )  # fmt: skip
     told = " ".join(p.en for s in done.report.sections if s.kind == "notes" for p in s.paragraphs)
     assert "the statistical judge alone answers" in told
     assert "generated scenarios" in told
+
+
+def test_who_spoke_is_said_in_both_languages(tmp_path: Path) -> None:
+    done = causes.causes(
+        _table(tmp_path / "events.csv", logs.log(1)), out=tmp_path / "out", formats=("json",), judges="both"
+    )
+    notes = [p for s in done.report.sections if s.kind == "notes" for p in s.paragraphs]
+    assert any("graph-attention network" in p.en and "图注意力网络" in p.zh for p in notes)
+    assert not any("the statistical judge alone answers" in p.en for p in notes)
+    assert any(p.name == "causes:gatv2-branching" for p in done.report.produced_by)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +155,7 @@ def test_constraints_in_a_circle_are_refused_with_the_users_exit_code(tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
-def _inspected(folder: Path, name: str, log: events.Recording) -> Path:
+def inspected(folder: Path, name: str, log: events.Recording) -> Path:
     """A report as inspect writes it, with a picture for each finding."""
     picture = b"\xff\xd8\xff\xe0" + name.encode()
     digest = hashlib.sha256(picture).hexdigest()
@@ -174,7 +187,7 @@ def _inspected(folder: Path, name: str, log: events.Recording) -> Path:
 
 def test_reports_of_several_videos_are_judged_together_and_frames_prove_it(tmp_path: Path) -> None:
     for recording in logs.log(1).recordings:
-        _inspected(tmp_path / "walks" / recording.name, f"{recording.name}.mp4", recording)
+        inspected(tmp_path / "walks" / recording.name, f"{recording.name}.mp4", recording)
     changed = tmp_path / "walks" / "r0" / "evidence" / "f0.jpg"
     changed.write_bytes(b"\xff\xd8\xff\xe0 something else")
     done = causes.causes(tmp_path / "walks", out=tmp_path / "out", lang="en")
@@ -190,6 +203,35 @@ def test_reports_of_several_videos_are_judged_together_and_frames_prove_it(tmp_p
     assert sum(frame.file is not None for frame in frames) >= 3
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "data:image/jpeg" in page
+
+
+def test_what_was_judged_is_catalogued_with_where_it_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TAIHANG_STORE", "TAIHANG_BLOBS", "TAIHANG_TENANT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TAIHANG_HOME", str(tmp_path / "home"))
+    tables = [tmp_path / f"{r.name}.csv" for r in logs.log(1).recordings]
+    for path, recording in zip(tables, logs.log(1).recordings, strict=True):
+        path.write_text(logs.table(recording), encoding="utf-8")
+    with cataloguing.opened() as known:
+        secret = asset.Asset(kind="table", name="r0", sha256=hashlib.sha256(tables[0].read_bytes()).hexdigest(), size=1)
+        known.register(secret, sensitivity="sensitive")
+    done = _run(tmp_path / "home", *tables, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    with cataloguing.opened() as known:
+        (told,) = known.reports(kind="causes").items
+        whole = known.version(told.version_id)
+        assert whole.asset.kind == "dataset"
+        # As secret as the most secret of what it was made of.
+        assert known.asset(whole.asset_id).sensitivity == "sensitive"
+        above = {node.id for node in known.lineage.graph(whole.id, direction="up").nodes}
+        for path in tables:
+            (version,) = known.versions(sha256=hashlib.sha256(path.read_bytes()).hexdigest()).items
+            assert version.id in above
+    # The same again is the same: nothing is told twice, and nothing is tested anew.
+    done = _run(tmp_path / "home", *tables, "--out", tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    with cataloguing.opened() as known:
+        assert len(known.versions(sha256=whole.asset.sha256).items) == 1
 
 
 def test_a_report_on_something_else_is_refused(tmp_path: Path) -> None:

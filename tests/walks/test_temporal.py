@@ -138,6 +138,11 @@ def test_own_clips_become_a_classifier_that_a_film_is_inspected_with(tmp_path, b
     report = inspected(tmp_path, path, book, temporal=out)
     facts = {f["label"]["en"]: f["value"] for s in report["sections"] for f in s.get("items", ()) if "label" in f}
     assert facts["classes"] == "busy, nobody"
+    taught = runner.invoke(cli.app, [*words[:4], str(tmp_path / "small"), *words[5:], "--teacher", str(out)])
+    assert taught.exit_code == 0, taught.output
+    stranger = runner.invoke(cli.app, [*words, "--teacher", str(light.made(tmp_path / "stranger"))])
+    assert isinstance(stranger.exception, errors.UserError)
+    assert "nobody" in str(stranger.exception)
     wrong = runner.invoke(cli.app, [*words[:-2], "nobody,ghost", "--lang", "en"])
     assert isinstance(wrong.exception, errors.UserError)
     assert "ghost" in str(wrong.exception)

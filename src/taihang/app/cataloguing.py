@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taihang.app import platform
+from taihang.app import places
+from taihang.app import places as placing
 from taihang.app.jobs import attempts, service
 from taihang.app.migrations import upgrade
 from taihang.catalog import catalogue, text, words
@@ -29,15 +30,18 @@ from taihang.report import bundle, document
 from taihang.report import json as reporting
 
 if TYPE_CHECKING:
-    from taihang.app import assess, certify, inspect, mask
+    from taihang.app import assess, causes, certify, inspect, mask
     from taihang.app import profile as profiles
     from taihang.data.profile import profile as measured
+
+
+_SECRECY: tuple[words.Sensitivity, ...] = ("public", "internal", "sensitive", "important", "core")
 
 
 @contextlib.contextmanager
 def opened(name: str = "", tenant: str = "default") -> Iterator[catalogue.Catalogue]:
     """The catalogue of this machine's user on the store of the settings."""
-    store = stores.open_store(platform.places().store)
+    store = stores.open_store(placing.current().store)
     try:
         upgrade.upgrade(store)
         yield catalogue.Catalogue(store, principal.Principal(name=name or getpass.getuser(), tenant=tenant))
@@ -45,9 +49,9 @@ def opened(name: str = "", tenant: str = "default") -> Iterator[catalogue.Catalo
         store.close()
 
 
-def keeping(known: catalogue.Catalogue, where: platform.Places | None = None) -> retention.Retention:
+def keeping(known: catalogue.Catalogue, where: placing.Places | None = None) -> retention.Retention:
     """Retention over all that the platform keeps of a tenant: store, blobs, jobs' folders, cached stages."""
-    where = where or platform.places()
+    where = where or placing.current()
     own = attempts.tenant_home(where.home, known.scope.tenant)
     roots = (where.home / "jobs", where.home / "stages", own)
     places = deletion.Places(
@@ -121,6 +125,44 @@ def assessed(
     ]
     folder = done.page.parent
     return _recorded(known, done.report, verb, job_id=job_id, folder=folder, into=into, assertions=told)
+
+
+def caused(
+    known: catalogue.Catalogue, done: causes.Caused, *, job_id: str = "", into: Into | None = None
+) -> words.Told:
+    """Register what causes were judged from and record the report; several sources are one data set made of them."""
+    gathered(known, cleaned(done.report.asset), [cleaned(one) for one in done.sources], job_id=job_id)
+    return _recorded(known, done.report, "causes", job_id=job_id, folder=done.page.parent, into=into)
+
+
+def gathered(
+    known: catalogue.Catalogue, whole: assets.Asset, parts: Sequence[assets.Asset], *, job_id: str = ""
+) -> words.Version:
+    """The version of a data set that was put together from others, as secret as the most secret of them."""
+    if [one.sha256 for one in parts] == [whole.sha256]:
+        return known.register(whole, job_id=job_id)
+    held = [_known(known, one, job_id) for one in parts]
+    secret = max((known.asset(one.asset_id).sensitivity for one in held), key=_SECRECY.index)
+    made = known.register(whole, job_id=job_id, sensitivity=secret)
+    if _SECRECY.index(known.asset(made.asset_id).sensitivity) < _SECRECY.index(secret):
+        known.describe(made.asset_id, sensitivity=secret)
+    now = datetime.datetime.now(datetime.UTC)
+    run = lines.Run(
+        id=ids.content_id("gather", [made.id, [one.id for one in held]]),
+        job="gather",
+        began=now,
+        ended=now,
+        inputs=tuple(lines.End(version=id) for id in dict.fromkeys(one.id for one in held)),
+        outputs=(lines.End(version=made.id),),
+    )
+    known.lineage.record(run)
+    return made
+
+
+def _known(known: catalogue.Catalogue, asset: assets.Asset, job_id: str) -> words.Version:
+    """The version that has this content, whatever it is called there; registered where there is none."""
+    found = known.versions(sha256=asset.sha256, limit=1).items
+    return found[0] if found else known.register(asset, job_id=job_id)
 
 
 def as_recorded(known: catalogue.Catalogue, told: words.Told, into: Into) -> None:
@@ -199,9 +241,7 @@ def when_there(record: Callable[[catalogue.Catalogue], object], tenant: str = ""
 
     Raises errors.UserError, errors.Failure for a store that cannot be used.
     """
-    where = platform.places()
-    path = where.store.removeprefix("sqlite:///")
-    if path != where.store and not Path(path).is_file():
+    if not places.there():
         return None
     with opened(tenant=tenant or os.environ.get("TAIHANG_TENANT") or "default") as known:
         return record(known)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import taihang
+from taihang.app import home
 from taihang.core import asset as assets
 from taihang.core import errors, i18n, ids, job, words
 from taihang.core import evidence as proof
@@ -19,6 +20,7 @@ from taihang.engines.predict import speaker
 from taihang.engines.sources import opening
 from taihang.model.causes import book as books
 from taihang.model.causes import events, graph, judging, telling, verdicts, what_if
+from taihang.model.causes.network import masking
 from taihang.report import attachments, bundle, document
 from taihang.report import json as reporting
 from taihang.trust.access import secrets
@@ -36,11 +38,12 @@ Path_ = str | os.PathLike[str]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Caused:
-    """The report, its page, and what was judged. `exit_code` is 0: a cause is no violation."""
+    """The report, its page, what was judged, and of which assets. `exit_code` is 0: a cause is no violation."""
 
     report: document.Report
     page: Path
     judged: judging.Judged
+    sources: tuple[assets.Asset, ...]
     exit_code: int = 0
 
 
@@ -48,6 +51,7 @@ class Caused:
 class _Input:
     """A source's recordings, what its kinds are called, its bytes' hash, and where its pictures lie."""
 
+    kind: assets.Kind
     name: str
     recordings: tuple[events.Recording, ...]
     titles: Mapping[str, i18n.Text]
@@ -56,6 +60,13 @@ class _Input:
     synthetic: bool
     files: Mapping[str, Path]
 
+    @property
+    def asset(self) -> assets.Asset:
+        """What its events were observed in."""
+        return assets.Asset(
+            kind=self.kind, name=self.name, sha256=self.sha256, size=self.size, synthetic=self.synthetic
+        )
+
 
 def causes(
     *sources: Path_,
@@ -63,6 +74,7 @@ def causes(
     constraints: Path_ = books.DEFAULT,
     lang: i18n.Language | None = None,
     vlm: str | None = None,
+    judges: judging.Judges = judging.DEFAULT,
     formats: Sequence[str] = bundle.DEFAULT,
     progress: job.Progress | None = None,
 ) -> Caused:
@@ -70,9 +82,10 @@ def causes(
 
     A source is the folder of an inspection's report (or one that holds several such), its `report.json`, or a table of
     events with the columns kind and start_s and, where known, end_s, recording, clock, place, actor, confidence,
-    order, id and title. `constraints` is a *.causes.yaml file or a shipped name. `vlm` (as for
-    inspect) is asked how likely the effect were without the cause. Raises errors.UserError for what
-    cannot be used, errors.Failure when the machine fails.
+    order, id and title. `constraints` is a *.causes.yaml file or a shipped name. `judges`: whether the graph network
+    takes part. `vlm` (as for inspect) is asked how likely the effect were without the cause; without one, the network
+    is. Finished tests are kept under TAIHANG_HOME: run again after an interruption, it goes on where it was. Raises
+    errors.UserError for what cannot be used, errors.Failure when the machine fails.
     """
     if not sources:
         raise errors.UserError("app:causes.nothing")
@@ -86,35 +99,33 @@ def causes(
     inputs = [one for n, source in enumerate(sources) for one in _open(Path(source), n)]
     titles = {kind: title for one in inputs for kind, title in one.titles.items()}
     log = events.Log(tuple(r for one in inputs for r in one.recordings), titles)
-    judged = judging.judge(log, book, progress)
+    judged = judging.judge(log, book, progress, judges, _kept(inputs))
+    if model is None and "network" in judged.judges:
+        judged = what_if.asked(judged, masking.Masking(judged), progress)
     if model is not None:
         held = {name: path for one in inputs for name, path in one.files.items()}
         port = imagining.Imagining(model, titles, lambda name: held[name].read_bytes() if name in held else None)
         judged = what_if.asked(judged, port, progress)
     report, files = _report(inputs, judged)
     paths = bundle.write(report, target, i18n.current(), files, formats)
-    return Caused(report, paths.page, judged)
+    return Caused(report, paths.page, judged, tuple(one.asset for one in inputs))
 
 
 def _report(inputs: Sequence[_Input], judged: judging.Judged) -> tuple[document.Report, dict[str, bytes | Path]]:
-    synthetic = any(one.synthetic for one in inputs)
+    about = _about(inputs)
+    synthetic = about.synthetic
     told = graph.dump(graph.graph(judged, synthetic=synthetic))
     held = {name: path for one in inputs for name, path in one.files.items()}
     files: dict[str, bytes | Path] = {GRAPH: told}
     found = verdicts.findings_of(judged)
     shown = {*verdicts.files(found), *(str(frame.file) for _, _, frame in telling.shown(judged))}
     files |= {name: held[name] for name in sorted(shown)}
-    name = inputs[0].name if len(inputs) == 1 else f"{inputs[0].name} + {len(inputs) - 1}"
-    sha256 = inputs[0].sha256 if len(inputs) == 1 else ids.digest_json([one.sha256 for one in inputs])
-    kind: assets.Kind = "table" if len(inputs) == 1 and not inputs[0].files else "dataset"
     code = stages.code_version("taihang.model.causes")
     report = document.Report(
-        title=i18n.Message(key="app:causes.title", values={"name": name}).both(),
+        title=i18n.Message(key="app:causes.title", values={"name": about.name}).both(),
         created=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
         synthetic=synthetic,
-        asset=assets.Asset(
-            kind=kind, name=name, sha256=sha256, size=sum(one.size for one in inputs), synthetic=synthetic
-        ),
+        asset=about,
         findings=found,
         produced_by=(
             words.Producer(name="taihang", version=taihang.__version__, sha256=code), *judged.produced_by
@@ -126,6 +137,24 @@ def _report(inputs: Sequence[_Input], judged: judging.Judged) -> tuple[document.
     return report, files
 
 
+def _kept(inputs: Sequence[_Input]) -> stages.Stages:
+    """Where finished tests stay: with all else that is kept of the same content, and erased with it."""
+    return stages.Stages(home.folder() / "stages" / _about(inputs).sha256[:16])
+
+
+def _about(inputs: Sequence[_Input]) -> assets.Asset:
+    """What the report is about: the one source, or all of them together."""
+    if len(inputs) == 1:
+        return inputs[0].asset
+    return assets.Asset(
+        kind="dataset",
+        name=f"{inputs[0].name} + {len(inputs) - 1}",
+        sha256=ids.digest_json([one.sha256 for one in inputs]),
+        size=sum(one.size for one in inputs),
+        synthetic=any(one.synthetic for one in inputs),
+    )
+
+
 def _open(source: Path, number: int) -> list[_Input]:
     if source.is_dir():
         places = [source] if (source / reporting.NAME).is_file() else sorted(
@@ -134,7 +163,7 @@ def _open(source: Path, number: int) -> list[_Input]:
         if not places:
             raise errors.UserError("app:causes.no_report", path=source)
         return [_inspection(p / reporting.NAME, f"{number}-{n}") for n, p in enumerate(places)]
-    if source.name == reporting.NAME:
+    if source.name == reporting.NAME or source.name.endswith(f".{reporting.NAME}"):
         return [_inspection(source, f"{number}-0")]
     return [_table(source)]
 
@@ -159,7 +188,7 @@ def _inspection(path: Path, prefix: str) -> _Input:
         if _genuine(frame, where):
             files[made], names[str(frame.file)] = where, made
     recording = films.recording(report.asset.name, report.findings, films.duration_s(report), names)
-    return _Input(report.asset.name, (recording,), films.titles(report.findings), report.asset.sha256,
+    return _Input("video", report.asset.name, (recording,), films.titles(report.findings), report.asset.sha256,
                   report.asset.size, report.synthetic, files)  # fmt: skip
 
 
@@ -202,7 +231,7 @@ def _table(path: Path) -> _Input:
         for name, held in by.items()
         for least in [_begin(min(e.start_s for e in held))]
     )
-    return _Input(path.name, recordings, titles, sha256, size, False, {})
+    return _Input("table", path.name, recordings, titles, sha256, size, False, {})
 
 
 def _begin(first_s: float) -> float:

@@ -19,6 +19,7 @@ from taihang.app.verbs import (
     access,
     causes,
     certificates,
+    distil,
     edge,
     film,
     jobs,
@@ -90,6 +91,7 @@ for _name, _group in (
     ("remote", remote),
     ("temporal", temporal),
     ("edge", edge),
+    ("distil", distil),
 ):
     app.add_typer(_group.app, name=_name)
 app.add_typer(jobs.worker)

@@ -12,6 +12,7 @@ import threading
 import time
 
 from taihang.app import configuration, platform
+from taihang.app import places as placing
 
 _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG, from linux/prctl.h
 _POLL_S = 0.3
@@ -23,7 +24,7 @@ _PATIENCE_S = 15.0
 class Crew:
     """So many workers on the platform of these places. Where everything is stands in their environment only."""
 
-    def __init__(self, count: int, where: platform.Places) -> None:
+    def __init__(self, count: int, where: placing.Places) -> None:
         self._count = count
         self._environment = {
             **os.environ,
@@ -99,7 +100,7 @@ def main() -> int:
     if os.getppid() != int(sys.argv[1]):
         return 0  # the parent died before that was said
     configuration.load()
-    where = platform.places()
+    where = placing.current()
     return worker.serve(where.store, where.home, platform.JOB_MODULES)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ _LARGEST_BOOK = 4 << 20
 LATEST = "$version"
 # A content's SHA-256 stands for its latest version, which is what a schedule knows of what started it.
 Version = Annotated[str, pydantic.StringConstraints(pattern=r"^(version-[0-9a-f]{16}|[0-9a-f]{64}|\$version)$")]
+Report = Annotated[str, pydantic.StringConstraints(pattern=r"^report-[0-9a-f]{16}$")]
 Book = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 
 
@@ -60,12 +62,12 @@ class Desk:
     """What a job of this kind needs of the platform."""
 
     def __init__(self, context: kinds.Context) -> None:
-        from taihang.app import platform
+        from taihang.app import places
         from taihang.catalog import catalogue
         from taihang.engines.blobs import opening as blob_stores
         from taihang.engines.store import opening as stores
 
-        where = platform.places()
+        where = places.current()
         self._context = context
         self.store = stores.open_store(where.store)
         self._blobs = blob_stores.open_blobs(where.blobs)
@@ -111,6 +113,18 @@ class Desk:
                 }
                 error.message = error.message.model_copy(update={"values": plain})
                 raise
+
+    @contextlib.contextmanager
+    def constraints(self, book: str) -> Iterator[Path | str]:
+        """Causal constraints by their shipped name or their version."""
+        if not book.startswith("version-"):
+            yield book
+            return
+        holds.usable(self._catalogue, version_of(self._catalogue, book))
+        with self.file(book) as kept:
+            if kept.stat().st_size > _LARGEST_BOOK:
+                raise errors.UserError("app.api:body_size", most=_LARGEST_BOOK)
+            yield kept
 
     @contextlib.contextmanager
     def book(self, rules: str | None) -> Iterator[Path | str | None]:
@@ -173,8 +187,8 @@ class Desk:
         )
 
     @contextlib.contextmanager
-    def reports(self, ids: Sequence[str]) -> Iterator[list[Path]]:
-        """Recorded reports as folders with their `report.json`, to the letter."""
+    def reports(self, ids: Sequence[str], *, evidence: bool = False) -> Iterator[list[Path]]:
+        """Recorded reports as folders with their `report.json`, to the letter; with their evidence where asked."""
         from taihang.report import json as reporting
 
         with tempfile.TemporaryDirectory(prefix="taihang-reports-") as folder:
@@ -183,8 +197,23 @@ class Desk:
                 place = Path(folder) / str(number)
                 place.mkdir()
                 (place / reporting.NAME).write_bytes(self._catalogue.report_json(id))
+                if evidence:
+                    self._evidence(id, place)
                 found.append(place)
             yield found
+
+    def _evidence(self, id: str, place: Path) -> None:
+        """The pictures of a recorded report, as far as they still are kept."""
+        from taihang.report import attachments
+
+        tenant = self._context.principal.tenant
+        for name, (sha256, _) in files(self._blobs, tenant, self._catalogue.report(id).folder).items():
+            path = place / name
+            if not name.startswith(f"{attachments.FOLDER}/") or not path.resolve().is_relative_to(place.resolve()):
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(errors.NotFound), self._blobs.local(tenant, sha256) as kept:
+                shutil.copyfile(kept, path)
 
     def content(self, version: str) -> str:
         """The hash of a version's bytes."""

@@ -169,15 +169,17 @@ def ended(done: Ran) -> str:
     )
 
 
-def bound(source: Path_, *, limit: float = 0.05, delta: float = 0.05) -> dict[str, bounds.Bound]:
+def bound(source: Path_, *, limit: float = 0.05, delta: float = 0.05, events: bool = False) -> dict[str, bounds.Bound]:
     """The bound on the miss rate of each rule, from segments whose truth is known: a CSV file or a node's folder.
+
+    With `events` a group is missed only when all of it is.
 
     Raises errors.UserError for what cannot be read, or where nothing is known.
     """
     given = calibrating.rows(Path(source))
     if not given:
         raise errors.UserError("app:edge.no_truth", path=source)
-    return dict(calibrating.learn(given, limit=limit, delta=delta).bounds)
+    return dict(calibrating.learn(given, limit=limit, delta=delta, events=events).bounds)
 
 
 def bound_line(rule: str, one: bounds.Bound) -> str:

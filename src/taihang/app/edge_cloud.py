@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +19,39 @@ from starlette.routing import Route
 from taihang.app import up
 from taihang.core import errors, i18n
 from taihang.engines.notify import webhook
+from taihang.engines.predict import speaker
+from taihang.model.routing import paths
 from taihang.trust.access import secrets
-from taihang.use.video.cascade import cloud
+from taihang.use.video.cascade import cloud, panel
 
 _MOST_BODY = 64 << 20
 
 
-def create(kept: cloud.Cloud, secret: bytes | None) -> Starlette:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Models:
+    """What answers for the paths `small` and `large`, as `inspect --vlm` names it; without one a path is a person's.
+
+    `patience_s`: how long a call may take, and how long a segment waits for one model while another is free.
+    """
+
+    small: str | None = None
+    large: str | None = None
+    patience_s: float = 60.0
+
+    def speakers(self) -> tuple[dict[paths.Name, speaker.Speaker], speaker.Settings]:
+        """The models. Raises errors.UserError for a name that names nothing, errors.MissingExtra."""
+        given = speaker.Settings.current()
+        # The allowance is one job's; this one never ends: only what somebody set holds, for one run of the process.
+        tokens = given.tokens if "tokens" in given.model_fields_set else 0
+        total = min(given.total_s, self.patience_s)
+        fit = given.model_copy(
+            update={"tokens": tokens, "attempts": 1, "total_s": total, "stall_s": min(given.stall_s, total)}
+        )
+        named: dict[paths.Name, str | None] = {"small": self.small, "large": self.large}
+        return {name: speaker.load(spec, fit, secrets.read) for name, spec in named.items() if spec}, fit
+
+
+def create(kept: cloud.Cloud, secret: bytes | None, asking: panel.Panel | None = None) -> Starlette:
     """The application. With a secret, what is not signed with it is refused (401)."""
 
     async def take(request: Request) -> Response:
@@ -33,7 +61,7 @@ def create(kept: cloud.Cloud, secret: bytes | None) -> Starlette:
         return await _answered(request, secret, kept.asked)
 
     async def health(_request: Request) -> Response:
-        return JSONResponse({"status": "ok", **kept.counts})
+        return JSONResponse({"status": "ok", **kept.counts, "asked": dict(asking.counts) if asking else {}})
 
     return Starlette(
         routes=[
@@ -44,19 +72,32 @@ def create(kept: cloud.Cloud, secret: bytes | None) -> Starlette:
     )
 
 
-def serve(out: Path, *, host: str, port: int, secret: str | None, say: Callable[[str], None]) -> None:
-    """Receive until SIGTERM or SIGINT. Raises errors.UserError for a port that is taken or an open door.
+def serve(
+    out: Path,
+    *,
+    host: str,
+    port: int,
+    secret: str | None,
+    say: Callable[[str], None],
+    models: Models = Models(),
+) -> None:
+    """Receive until SIGTERM or SIGINT. Raises errors.UserError for a port that is taken, an open door, or no model.
 
     Beyond this machine a secret is needed: whoever can reach the port could fill the disk.
     """
     key = secrets.read(secret).encode() if secret else None
     if key is None and host not in {"127.0.0.1", "::1", "localhost"}:
         raise errors.UserError("app:edge.secret", host=host)
+    speakers, settings = models.speakers()
     kept = cloud.Cloud(out)
-    with up.bound(host, port) as place:
+    asking = panel.Panel(kept, speakers, settings, patience_s=models.patience_s, say=say) if speakers else None
+    with up.bound(host, port) as place, contextlib.ExitStack() as stack:
         say(i18n.text("app:edge.cloud", url=up.address(place), path=out))
+        if asking is not None:
+            stack.callback(asking.close)
+            asking.start()
         config = uvicorn.Config(
-            create(kept, key), log_level="warning", server_header=False, timeout_graceful_shutdown=5
+            create(kept, key, asking), log_level="warning", server_header=False, timeout_graceful_shutdown=5
         )
         uvicorn.Server(config).run(sockets=[place])
 

@@ -1,4 +1,4 @@
-"""Errands: text, mask and certify as jobs on what the catalogue has. What they make stands in it beside its sources."""
+"""Errands: text, mask, causes and certify as jobs on what the catalogue has; what they make stands beside it."""
 
 # ruff: noqa: PLC0415 - the service reads the parameters' models; only a job's own process needs the engines
 from __future__ import annotations
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 CERTIFY = "certify-reports"
 _Line = Annotated[str, pydantic.StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$")]
-Report = Annotated[str, pydantic.StringConstraints(pattern=r"^report-[0-9a-f]{16}$")]
 
 
 class Masking(settings.Section):
@@ -53,7 +52,7 @@ class Mask(desks.OfVersion):
 class Certify(desks.Parameters):
     """A certificate about reports of `assess` by one rulebook, signed by the platform; see `taihang.app.certify`."""
 
-    reports: Annotated[tuple[Report, ...], pydantic.Field(min_length=1, max_length=20)]
+    reports: Annotated[tuple[desks.Report, ...], pydantic.Field(min_length=1, max_length=20)]
     grades: desks.Book = "data-quality"
     minimum: Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")] | None = None
     days: Annotated[int, pydantic.Field(ge=1, le=3660)] | None = None
@@ -61,13 +60,40 @@ class Certify(desks.Parameters):
     lang: i18n.Language | None = None
 
 
-KINDS: dict[str, type[desks.Parameters]] = {"text-asset": Text, "mask-asset": Mask, CERTIFY: Certify}
+class Causes(desks.Parameters):
+    """Causes among the events of tables (`versions`, or uploaded `report.json`) and of recorded reports of inspect.
+
+    `constraints`: shipped ones by name, or the version of a *.causes.yaml. See `taihang.app.causes`.
+    """
+
+    versions: Annotated[tuple[desks.Version, ...], pydantic.Field(max_length=100)] = ()
+    reports: Annotated[tuple[desks.Report, ...], pydantic.Field(max_length=100)] = ()
+    constraints: desks.Book = "mine"
+    judges: Literal["statistical", "both"] = "statistical"
+    vlm: str | None = None
+    lang: i18n.Language | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _something(self) -> Causes:
+        if not self.versions and not self.reports:
+            raise ValueError("versions or reports must name at least one")
+        return self
+
+
+KINDS: dict[str, type[desks.Parameters]] = {
+    "text-asset": Text, "mask-asset": Mask, "causes-asset": Causes, CERTIFY: Certify
+}  # fmt: skip
 
 
 def check_reports(given: Certify, known: catalogue.Catalogue, may: Callable[..., None]) -> None:
     """Nothing when the caller may certify, and read every report. Raises errors.NotFound, errors.Forbidden."""
     may("report:certify")
-    for id in given.reports:
+    readable(given.reports, known, may)
+
+
+def readable(reports: tuple[str, ...], known: catalogue.Catalogue, may: Callable[..., None]) -> None:
+    """Nothing when the caller may read every report. Raises errors.NotFound, errors.Forbidden."""
+    for id in reports:
         about = known.asset(known.report(id).asset_id)
         may("report:read", id, owner=about.owner or None, sensitivity=about.sensitivity)
 
@@ -115,6 +141,28 @@ def _mask(given: Mask, context: kinds.Context) -> kinds.Result:
         made = cataloguing.masked(desk.catalogue, done, job_id=context.job, of=of)
     summary = {"exit_code": done.exit_code, "rows": done.rows, "masked": done.checked.found, "version": made}
     return kinds.Result(inputs=(of.asset.sha256,), summary=summary)
+
+
+@kinds.kind("causes-asset", parameters=Causes)
+def _causes(given: Causes, context: kinds.Context) -> kinds.Result:
+    from taihang.app import cataloguing, causes, inspect
+
+    with desks.Desk(context) as desk, contextlib.ExitStack() as files:
+        held = [files.enter_context(desk.file(version)) for version in given.versions]
+        done = causes.causes(
+            *held,
+            *files.enter_context(desk.reports(given.reports, evidence=True)),
+            constraints=files.enter_context(desk.constraints(given.constraints)),
+            judges=given.judges,
+            vlm=inspect.allowed(given.vlm),
+            lang=given.lang,
+            out=context.folder,
+            progress=context.progress,
+        )
+        known = desk.catalogue
+        parts = [cataloguing.cleaned(one) for one in done.sources]
+        whole = cataloguing.gathered(known, cataloguing.cleaned(done.report.asset), parts, job_id=context.job)
+        return desk.recorded(whole.id, "causes", done.exit_code)
 
 
 @kinds.kind(CERTIFY, parameters=Certify, running_of_tenant=1)

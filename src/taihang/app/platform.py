@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
-from pathlib import Path
-from typing import ClassVar
-
-from taihang.app import decisions
-from taihang.app import home as homes
+from taihang.app import decisions, places
 from taihang.app.jobs import service as jobs
 from taihang.app.migrations import upgrade
 from taihang.catalog import catalogue
 from taihang.catalog.lineage import lineage
 from taihang.catalog.tickets import desk
-from taihang.core import principal, settings
+from taihang.core import principal
 from taihang.engines.blobs import blobs
 from taihang.engines.blobs import opening as blob_stores
 from taihang.engines.store import opening as stores
@@ -25,36 +19,10 @@ from taihang.trust.identity import settings as identity
 JOB_MODULES = ("taihang.app.walks", "taihang.app.retiring")
 
 
-class Settings(settings.Section):
-    """`[platform]` in taihang.toml: where store and blobs are; TAIHANG_STORE and TAIHANG_BLOBS win."""
-
-    name: ClassVar[str] = "platform"
-    store: str = ""
-    blobs: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Places:
-    """Where everything is kept: the home folder, the store's URL, the blobs' URL."""
-
-    home: Path
-    store: str
-    blobs: str
-
-
-def places() -> Places:
-    """From the environment, else taihang.toml, else the home folder. Raises errors.UserError."""
-    home = homes.folder().absolute()
-    chosen = Settings.current()
-    store = os.environ.get("TAIHANG_STORE") or chosen.store or f"sqlite:///{home / 'taihang.db'}"
-    kept = os.environ.get("TAIHANG_BLOBS") or chosen.blobs or (home / "blobs").as_uri()
-    return Places(home, store, kept)
-
-
 class Platform:
     """The parts, each made once; what belongs to one principal is made for each call."""
 
-    def __init__(self, where: Places) -> None:
+    def __init__(self, where: places.Places) -> None:
         self.places = where
         self.home = where.home
         self.store: stores.Store = stores.open_store(where.store)
@@ -101,9 +69,9 @@ class Platform:
         self.store.close()
 
 
-def open_platform(where: Places | None = None) -> Platform:
+def open_platform(where: places.Places | None = None) -> Platform:
     """The platform of the settings. Raises errors.UserError, errors.Failure."""
-    return Platform(where or places())
+    return Platform(where or places.current())
 
 
 def prepare(whole: Platform) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,11 +15,14 @@ from typing import Any
 from taihang.app.client import client as clients
 from taihang.core import errors, i18n, ids
 from taihang.core import job as jobs
+from taihang.model.causes import book
 from taihang.report import bundle
+from taihang.report import json as reporting
 from taihang.rules import rulebook
 from taihang.trust.access import secrets
 
 TOKEN = "TAIHANG_TOKEN"  # noqa: S105 - the name of a variable
+_REPORT = re.compile(r"report-[0-9a-f]{16}")
 FORMS = ("parquet", "csv", "jsonl")
 
 
@@ -132,6 +136,56 @@ def monitor(server: str, asset: str, out: Path, *, progress: jobs.Progress, **mo
     with connected(server) as client:
         given = {"version": client.latest(asset), "lang": i18n.current(), **more}
         return [_fetched(client, "monitor-asset", given, out, progress)]
+
+
+def causes(
+    server: str, sources: Sequence[Path], out: Path, *, constraints: str, progress: jobs.Progress, **more: Any
+) -> list[Done]:
+    """Causes judged there from tables and reports of this machine, or from reports there by their ids.
+
+    Of a report on this machine the events are sent and no pictures. Raises as clients.Client does.
+    """
+    bundle.usable(out)
+    with connected(server) as client:
+        here = [one for one in sources if not _REPORT.fullmatch(str(one))]
+        given = {
+            "reports": [str(one) for one in sources if _REPORT.fullmatch(str(one))],
+            "versions": [_sent(client, one, progress) for source in here for one in _reports(source)],
+            "constraints": _constraints(client, constraints),
+            "lang": i18n.current(),
+            **more,
+        }
+        return [_fetched(client, "causes-asset", given, out, progress)]
+
+
+def _reports(source: Path) -> list[Path]:
+    """The files that a source of causes stands for. Raises errors.UserError for a folder without reports."""
+    if not source.is_dir():
+        return [_named(str(source))[1]]
+    found = [source / reporting.NAME] if (source / reporting.NAME).is_file() else sorted(
+        source.glob(f"*/{reporting.NAME}")
+    )  # fmt: skip
+    if not found:
+        raise errors.UserError("app:causes.no_report", path=source)
+    return found
+
+
+def _sent(client: clients.Client, path: Path, progress: jobs.Progress) -> str | None:
+    """The version that a table or a report became there; a report by a name that says what it is about."""
+    if path.name != reporting.NAME:
+        return client.upload(path, kind="table", progress=progress).version
+    with tempfile.TemporaryDirectory(prefix="taihang-report-") as folder:
+        link = Path(folder) / f"{path.parent.name[:80] or 'report'}.{reporting.NAME}"
+        link.symlink_to(path.absolute())
+        return client.upload(link, kind="report", progress=progress).version
+
+
+def _constraints(client: clients.Client, given: str) -> str | None:
+    """The name of shipped constraints, or the version of a file that is sent there."""
+    if not Path(given).is_file():
+        return given
+    book.load(given)  # what is wrong with it is said here, with its place
+    return client.upload(Path(given), kind="rulebook").version
 
 
 def certify(server: str, reports: Sequence[str], out: Path, *, progress: jobs.Progress, **more: Any) -> Done:

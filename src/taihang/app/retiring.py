@@ -70,11 +70,11 @@ def _apply(given: Apply, context: kinds.Context) -> kinds.Result:
 
 @contextlib.contextmanager
 def _keeping(context: kinds.Context) -> Iterator[retention.Retention]:
-    from taihang.app import cataloguing, platform
+    from taihang.app import cataloguing, places
     from taihang.catalog import catalogue
     from taihang.engines.store import opening
 
-    where = platform.places()
+    where = places.current()
     store = opening.open_store(where.store)
     try:
         yield cataloguing.keeping(catalogue.Catalogue(store, context.principal), where)

@@ -48,6 +48,7 @@ def train(
     rounds: int = 600,
     presence: tuple[str, ...] | None = None,
     checkpoint: Path_ | None = None,
+    teacher: Path_ | None = None,
     synthetic: bool = False,
     seed: int = 0,
     progress: job.Progress | None = None,
@@ -55,8 +56,9 @@ def train(
     """Learn from a folder of labelled clips and write weights, card and page to `out`.
 
     `clips`: a sub-folder for each class, or a `labels.csv` (file,start,end,class; seconds). `presence`: the classes
-    that mean that somebody is there, all by default. `checkpoint`: a local MobileViT to begin with. `synthetic`: the
-    clips are rendered, and the card says so. Run again after an interruption, it goes on where it was.
+    that mean that somebody is there, all by default. `checkpoint`: a local MobileViT to begin with. `teacher`: the
+    folder of a larger classifier, whose outputs are learnt beside the labels, the films it is surest of first.
+    `synthetic`: the clips are rendered, and the card says so. Run again after an interruption, it goes on where it was.
 
     Raises errors.MissingExtra without the extra `hub`, errors.UserError for what cannot be used.
     """
@@ -72,18 +74,35 @@ def train(
     target = Path(out)
     if target.exists() and not target.is_dir():
         raise errors.UserError("app:temporal.out", path=target)
+    knowing = None if teacher is None else _knowing(teacher, given.classes)
     store = stages.Stages(home.folder() / "temporal" / "clips")
     films = []
     for place, clip in enumerate(given.clips):
         steps = _steps(store, clip, progress, place, len(given.clips))
         name = str(clip.path.relative_to(clips))
-        films.append(training.Film(name, steps, clip.going_on(steps, given.classes)))
+        soft = None if knowing is None or not len(steps) else _said(knowing, steps, given.classes)
+        films.append(training.Film(name, steps, clip.going_on(steps, given.classes), soft))
     films = [film for film in films if len(film.steps)]
     learnt, held = training.split(films)
     plan = training.Plan(rounds=rounds, seed=seed, checkpoint=None if checkpoint is None else Path(checkpoint))
     network = training.train(learnt, len(given.classes), plan, home.folder() / "temporal", progress)
     made = exporting.export(network, given.classes, there, (learnt, held), target, synthetic=synthetic)
     return Trained(made, target, target / page.NAMES[i18n.current()])
+
+
+def _knowing(folder: Path_, classes: tuple[str, ...]) -> classifier.Classifier:
+    """A teacher for these classes. Raises errors.UserError for one that does not know them all."""
+    found = classifier.Classifier(Path(folder))
+    if unknown := sorted(set(classes) - set(found.card.classes)):
+        raise errors.UserError(
+            "app:temporal.teacher", path=folder, unknown=", ".join(unknown), known=", ".join(found.card.classes)
+        )
+    return found
+
+
+def _said(of: classifier.Classifier, steps: stepping.Steps, classes: tuple[str, ...]) -> stepping.Floats:
+    """What the teacher says of the classes, in their order; what is no number was refused by the classifier."""
+    return of.judge(steps)[:, [of.card.classes.index(name) for name in classes]]
 
 
 def _steps(store: stages.Stages, clip: labelled.Clip, progress: job.Progress, place: int, count: int) -> stepping.Steps:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from taihang.app import platform
+from taihang.app import places
 from taihang.app.migrations import upgrade
 from taihang.catalog import text
 from taihang.catalog.tickets import desk, policy, words
@@ -28,7 +28,7 @@ Path_ = str | os.PathLike[str]
 @contextlib.contextmanager
 def opened(name: str = "", tenant: str = "default") -> Iterator[desk.Desk]:
     """The desk of this machine's user on the store of the settings."""
-    store = stores.open_store(platform.places().store)
+    store = stores.open_store(places.current().store)
     try:
         upgrade.upgrade(store)
         yield desk.Desk(store, principal.Principal(name=name or getpass.getuser(), tenant=tenant))

@@ -17,7 +17,7 @@ import fastapi
 import uvicorn
 from starlette.types import ASGIApp
 
-from taihang.app import crew, platform, tickets
+from taihang.app import crew, places, platform, tickets
 from taihang.app.api import factory
 from taihang.app.console import mounting
 from taihang.core import errors, i18n
@@ -41,9 +41,9 @@ class Plan:
     say: Callable[[str], None]
 
 
-def up(plan: Plan, where: platform.Places | None = None) -> None:
+def up(plan: Plan, where: places.Places | None = None) -> None:
     """Run until SIGTERM or SIGINT. Raises errors.UserError for a port that is taken or a store that is newer."""
-    where = where or platform.places()
+    where = where or places.current()
     with bound(plan.host, plan.port) as place, contextlib.ExitStack() as stack:
         whole = platform.open_platform(where)
         stack.callback(whole.close)

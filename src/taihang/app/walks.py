@@ -68,6 +68,8 @@ class Play(desks.OfVersion):
     part: Annotated[int, pydantic.Field(ge=0, le=playing.MOST_PARTS)]
 
 
+_BOOKS = ("rules", "constraints")
+_VERSIONS = (*_BOOKS, "version", "zones", "word_list", "reference")
 # What callers may submit as they like; tickets are verified by their own route.
 KINDS: dict[str, type[desks.Parameters]] = {
     "inspect-asset": Inspect, "profile-asset": Profile, "assess-asset": Assess, "monitor-asset": Monitor,
@@ -93,14 +95,16 @@ def check(
     if isinstance(given, errands.Certify):
         errands.check_reports(given, known, may)
         return
-    for field in ("version", "rules", "zones", "word_list", "reference"):
-        name = getattr(given, field, None)
-        if name is None or (field == "rules" and not name.startswith("version-")):
+    if isinstance(given, errands.Causes):
+        errands.readable(given.reports, known, may)
+    named = [(field, getattr(given, field, None)) for field in _VERSIONS]
+    for field, name in (*named, *(("versions", one) for one in getattr(given, "versions", ()))):
+        if name is None or (field in _BOOKS and not name.startswith("version-")):
             continue
         if name == desks.LATEST and scheduled:
             continue
         found = desks.version_of(known, name)
-        if field == "rules":
+        if field in _BOOKS:
             holds.usable(known, found)
         about = known.asset(found.asset_id)
         may("asset:read", about.id, owner=about.owner or None, sensitivity=about.sensitivity)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from taihang.app import cataloguing as memory
-from taihang.app import desks, platform
+from taihang.app import desks, places
 from taihang.app.migrations import upgrade
 from taihang.catalog import catalogue
 from taihang.catalog import words as cataloguing
@@ -38,7 +38,7 @@ class Place:
 @contextlib.contextmanager
 def opened(tenant: str = "default") -> Iterator[Place]:
     """This machine's platform for this machine's user."""
-    where = platform.places()
+    where = places.current()
     store = stores.open_store(where.store)
     who = principal.Principal(name=getpass.getuser(), tenant=tenant)
     try:

@@ -36,8 +36,14 @@ def judge(
     judges often.
     """
     with engines.Engine(limits) if engine is None else contextlib.nullcontext(engine) as opened:
-        plan = planning.plan(book, tables, capabilities or {}, opened)
-        return _Judge(book, tables, plan, opened).judgement()
+        return planned(book, tables, planning.plan(book, tables, capabilities or {}, opened), opened)
+
+
+def planned(
+    book: rulebook.Rulebook, tables: Mapping[str, tabling.Table], plan: planning.Plan, engine: engines.Engine
+) -> judged.Judgement:
+    """As `judge`, by a plan that was made of this book over tables of these names and schemas."""
+    return _Judge(book, tables, plan, engine).judgement()
 
 
 def check(

@@ -14,10 +14,15 @@ from fixtures import platforms
 from taihang.app import certify
 from taihang.app.client import client as clients
 from taihang.app.jobs import attempts, kinds, tables
+from taihang.catalog import catalogue
 from taihang.core import errors
+from taihang.engines.blobs import opening as blob_stores
+from taihang.report import json as reporting
 from taihang.trust.certificate import invalid
 from taihang.trust.ledger import outbox
 from tests.app.api import inside
+from tests.model.causes import logs
+from tests.walks.test_causes import inspected
 
 T = TypeVar("T")
 RULES = """
@@ -28,6 +33,14 @@ title: {zh: 小, en: small}
 rules:
   - {id: given, table: t, check: {kind: not_null, column: n}, level: orange}
   - {id: phone-given, table: t, check: {kind: not_null, column: phone}, level: orange}
+"""
+CONSTRAINTS = """
+taihang: causes/1
+id: site
+version: "1"
+title: {zh: 现场, en: Site}
+forbid:
+  - {cause: helmet-off, effect: unsafe-act}
 """
 
 
@@ -60,7 +73,7 @@ def done(
 ) -> Callable[[str], dict[str, Any]]:
     """Do a job twice, as when its worker died just before it was noted as done; what it came to must be equal."""
     running = request.getfixturevalue("local" if "local" in request.fixturenames else "running")
-    monkeypatch.setattr("taihang.app.platform.places", lambda: running.whole.places)
+    monkeypatch.setattr("taihang.app.places.current", lambda: running.whole.places)
     monkeypatch.setenv("TAIHANG_HOME", str(attempts.tenant_home(running.whole.home, "north")))
 
     def do(job: str) -> dict[str, Any]:
@@ -194,6 +207,60 @@ def test_texts_are_judged_and_an_assets_history_is_watched(
         report = client.report(watched["report"])
         assert (report.kind, report.version_id) == ("monitor", version)
         assert [one["id"] for one in client._pages("reports", kind="monitor")] == [report.id]
+
+
+def test_causes_are_judged_of_tables_and_of_recorded_reports(
+    local: platforms.Running, done: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    log = logs.log(1)
+    with _client(local, "steward") as client:
+        tables = [_sent(client, tmp_path / f"{r.name}.csv", logs.table(r)) for r in log.recordings]
+        one = done(client.submit("causes-asset", {"versions": tables[:1], "lang": "en"}).id)
+        report = client.report(one["report"])
+        assert (report.kind, report.version_id) == ("causes", tables[0])
+        whole = done(client.submit("causes-asset", {"versions": tables, "judges": "statistical"}).id)
+        assert whole["findings"] >= 1
+        assert whole["version"] not in tables
+        above = json.dumps(client.get(f"lineage/nodes/{whole['version']}", direction="up"))
+        assert all(version in above for version in tables)
+        found = [f for f in client._pages("findings", report=whole["report"]) if f["verdict"] == "violated"]
+        assert [f["finding"]["place"]["keys"] for f in found] == [{"cause": "helmet-off", "effect": "unsafe-act"}]
+        book = _sent(client, tmp_path / "site.causes.yaml", CONSTRAINTS, "rulebook")
+        fewer = done(client.submit("causes-asset", {"versions": tables, "constraints": book}).id)
+        assert fewer["findings"] == 0  # what the constraints forbid is no candidate
+        for wrong in ({}, {"versions": []}, {"versions": tables, "sources": ["/etc/passwd"]}):
+            with pytest.raises(errors.UserError):
+                client.submit("causes-asset", wrong)
+
+
+def test_causes_of_recorded_inspections_keep_their_frames(
+    local: platforms.Running, done: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    with _client(local, "steward") as client:
+        ids = [
+            recorded(local, inspected(tmp_path / r.name, f"{r.name}.mp4", r))
+            for r in logs.log(1).recordings
+        ]  # fmt: skip
+        summary = done(client.submit("causes-asset", {"reports": ids}).id)
+        names = {one.name for one in client.files(summary["report"])}
+        assert "evidence/causes.json" in names
+        assert any(name.endswith(".jpg") for name in names)
+    with _client(local, "steward", tenant="south") as south, pytest.raises(errors.NotFound):
+        south.submit("causes-asset", {"reports": ids})
+
+
+def recorded(one: platforms.Running, folder: Path) -> str:
+    """A report of an inspection as a job of the platform records it."""
+    who = one.principal("north", "steward")
+    known, kept = catalogue.Catalogue(one.whole.store, who), blob_stores.open_blobs(one.whole.places.blobs)
+    report = reporting.load((folder / reporting.NAME).read_bytes())
+    manifest = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        made = kept.put("north", path)
+        manifest[path.relative_to(folder).as_posix()] = (made.sha256, made.size)
+    place = kept.put("north", json.dumps(manifest).encode()).sha256
+    version = known.register(report.asset)
+    return known.record(report, version.id, kind="inspect", folder=f"blob:{place}").id
 
 
 def test_a_new_version_starts_the_job_that_waits_for_it(local: platforms.Running, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class _Context:
 
 def _done(one: platforms.Running, job: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """Do a job in this process, as a worker's child does."""
-    monkeypatch.setattr("taihang.app.platform.places", lambda: one.whole.places)
+    monkeypatch.setattr("taihang.app.places.current", lambda: one.whole.places)
     context = _Context(one, job, "north")
     kind = kinds.get(context.kind)
     made = kind.function(kinds.read(context.kind, context.parameters), context)  # type: ignore[arg-type]

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from taihang.data.profile import diff, profile, relations, suggest
-from taihang.rules import judge, rulebook, table
+from taihang.data.quality import assessment, target
+from taihang.rules import rulebook
 from tests.data.profile import tables
 
 
@@ -52,16 +54,31 @@ def test_changes_are_told(tmp_path: Path) -> None:
     assert all(c.text.zh and c.text.en for c in later)
 
 
+def _broken(text: str, data: pa.Table, tmp_path: Path) -> set[str]:
+    """The rules of a suggested book that a table breaks; each could be run."""
+    path = tmp_path / "judged.parquet"
+    pq.write_table(data, path)
+    found = assessment.assess(rulebook.loads(text), target.open_all([f"table={path}"]))
+    return {o.compiled.rule.id for o in found.outcomes if o.broken}
+
+
 def test_suggested_rules_can_be_run_and_find_what_is_new(tmp_path: Path) -> None:
     data = _columns(1)
     text = suggest.book(tables.profiled(tmp_path, data))
-    book = rulebook.loads(text)
-    clean = judge.judge(book, {"table": table.Table(pa.table(data))}, {})
-    assert not [f for f in clean.findings if f.verdict == "violated"]
-    bad = pa.table({"id": [-1], "x": pa.array([None], pa.float64()), "kind": ["stolen"], "code": ["zz"]})
-    found = judge.judge(book, {"table": table.Table(bad)}, {})
-    assert {f.rule.id for f in found.findings} >= {"id-negative", "x-null", "kind-choice", "code-form"}
+    assert _broken(text, pa.table(data), tmp_path) == set()
+    bad = pa.table({"id": [-1, -1], "x": pa.array([None, 1.0]), "kind": ["stolen"] * 2, "code": ["zz"] * 2})
+    found = _broken(text, bad, tmp_path)
+    assert found >= {"id-negative", "id-unique", "x-null", "kind-choice", "code-form"}
     assert "# 5000 行中没有空值" in text
+    assert "x-unique" not in text  # a measured value that never came twice is no key
+
+
+def test_a_dependency_is_suggested_and_found_broken(tmp_path: Path) -> None:
+    data = {"mine": [f"m{n % 40}" for n in range(400)], "province": [f"p{n % 40 // 8}" for n in range(400)]}
+    text = suggest.book(tables.profiled(tmp_path, data))
+    assert _broken(text, pa.table(data), tmp_path) == set()
+    data["province"][7] = "p3"
+    assert _broken(text, pa.table(data), tmp_path) == {"province-dependency"}
 
 
 def test_hostile_names_and_values_give_rules_that_hold_or_none(tmp_path: Path) -> None:
@@ -69,11 +86,9 @@ def test_hostile_names_and_values_give_rules_that_hold_or_none(tmp_path: Path) -
     data = {name: (["it's", 'say "x"'] * 100) for name in names}
     text = suggest.book(tables.profiled(tmp_path, data))
     assert len(yaml.safe_load(text)["rules"]) >= len(names)
-    book = rulebook.loads(text)
     columns = [c.name for c in tables.profiled(tmp_path, data).columns]
     clean = pa.table([pa.array(["it's", 'say "x"'])] * len(columns), names=columns)
-    judged = judge.judge(book, {"table": table.Table(clean)}, {})
-    assert not [f for f in judged.findings if f.verdict == "violated"]
+    assert _broken(text, clean, tmp_path) == set()
 
 
 def test_foreign_keys_between_tables(tmp_path: Path) -> None:

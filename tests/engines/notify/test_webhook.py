@@ -20,7 +20,7 @@ HERE = settings.Settings(private_hosts="localhost, 127.0.0.1", timeout_s=2)
 
 def _send(url: str, limits: settings.Settings = HERE, secret: bytes | None = b"s3cret") -> None:
     to = channel.Webhook(kind="webhook", url=url)
-    webhook.send(to, BODY, ident="delivery-1", topic="ticket.opened", at=1_800_000_000, secret=secret, limits=limits)
+    webhook.post(to, BODY, ident="delivery-1", topic="ticket.opened", at=1_800_000_000, secret=secret, limits=limits)
 
 
 def test_a_receiver_can_tell_that_it_came_from_us() -> None:

@@ -55,6 +55,18 @@ def test_the_encoding_is_found(tmp_path: Path, codec: str, mark: bytes) -> None:
     assert rows[2999] == {"编号": 2999, "姓名": "张三㐀", "level": "level 2999"}
 
 
+@pytest.mark.parametrize(("often", "rare"), [("gb18030", "utf-8"), ("utf-8", "gb18030")])
+def test_lines_of_another_encoding_are_told_though_one_encoding_could_read_all(
+    tmp_path: Path, often: str, rare: str
+) -> None:
+    names = ["李四", "王明", "中国矿业", "赵钱，孙", "滢水", "溴化", "安全"]
+    data = b"a,b\n" + b"".join(f"{n},{names[n % 7]}\n".encode(often) for n in range(70)) + "70,张三\n".encode(rare)
+    data.decode("gb18030")  # all of it has a meaning there, though not the right one
+    found = _open(tmp_path, data)
+    assert [row["b"] for row in _rows(found)] == [*(names * 10), "张三"]
+    assert {(f.code, f.line) for f in found.faults.listed if f.line} == {("mixed", 72)}
+
+
 def test_lines_of_another_encoding_are_read_and_told(tmp_path: Path) -> None:
     data = "a,b\n1,好\n".encode() + "2,坏\n".encode("gb18030") + b"3,\xff\xff\n" + "4,好\n".encode() * 20
     found = _open(tmp_path, data)

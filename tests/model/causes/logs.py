@@ -18,6 +18,7 @@ def log(
     recordings: int = 3,
     length: float = 1800.0,
     names: tuple[str, str, str] = ("helmet-off", "unsafe-act", "noise"),
+    places: tuple[str, ...] = ("x", "y", "z"),
 ) -> events.Log:
     """The first kind brings about the second after about `lag_s`; the third stands alone."""
     random = np.random.default_rng(seed)
@@ -27,7 +28,8 @@ def log(
 
         def put(kind: int, at: float, held: list[events.Event] = held, n: int = n) -> None:
             if 0 <= at <= length:
-                held.append(events.Event(f"r{n}-{len(held)}", names[kind], at, at + 1, place="z", actor="t1"))
+                place = places[len(held) % len(places)] if kind != 1 or not held else held[-1].place
+                held.append(events.Event(f"r{n}-{len(held)}", names[kind], at, at + 1, place=place, actor="t1"))
 
         for at in random.uniform(0, length, causes):
             put(0, float(at))
@@ -45,3 +47,9 @@ def single(*rows: tuple[str, float], length: float = 600.0, **more: object) -> e
     """One recording of (kind, second)."""
     held = tuple(events.Event(str(n), kind, at, at, **more) for n, (kind, at) in enumerate(rows))  # type: ignore[arg-type]
     return events.Log((events.Recording("r", length, held),))
+
+
+def table(recording: events.Recording) -> str:
+    """The events of a recording as CSV."""
+    rows = "".join(f"{recording.name},{e.kind},{e.start_s},{e.end_s},{e.place}\n" for e in recording.events)
+    return "recording,kind,start_s,end_s,place\n" + rows

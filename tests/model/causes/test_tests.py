@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taihang.core import errors
-from taihang.model.causes import candidates, events, fdr, judging, pairs, shifting, statistical, triggering
+from taihang.model.causes import calibration, candidates, events, fdr, judging, pairs, shifting, statistical, triggering
 from tests.model.causes import logs
 
 AB = candidates.Candidate("a", "b", 1.0, 10.0, "any")
@@ -233,3 +233,43 @@ def test_ten_thousand_events_are_judged() -> None:
 def test_one_film_is_enough_for_what_is_clear(seed: int) -> None:
     judged = judging.judge(logs.log(seed, recordings=1, causes=40, length=3600.0), logs.OPEN)
     assert {(e.cause, e.effect) for e in judged.of("supported")} == {("helmet-off", "unsafe-act")}
+
+
+def test_confidences_promise_the_rate_of_false_edges_by_hand() -> None:
+    def told(p: float) -> statistical.Statistic:
+        return statistical.Statistic(AB, 9, 9, p=p)
+
+    found = [told(0.01), told(0.01), told(0.2), told(0.01), dataclasses.replace(told(0.001), reason="few")]
+    # 1% + 8% are 4.5% of two; with the third, 14.5% of three are 16%. What no test holds for is never among them.
+    confidence = np.array([0.92, 0.99, 0.999, 0.6, 0.999])
+    assert judging.promised(found, confidence, 0.05) == [True, True, False, False, False]
+    assert judging.promised(found, confidence, 0.2) == [True, True, True, True, False]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0.001, 0.999), min_size=1, max_size=20), st.floats(0.01, 0.2))
+def test_promised_edges_are_the_surest_and_hold_the_rate(confidence: list[float], rate: float) -> None:
+    found = [statistical.Statistic(AB, 9, 9, p=0.001) for _ in confidence]
+    told = np.array(confidence)
+    held = np.array(judging.promised(found, told, rate))
+    if held.any():
+        assert np.mean(1 - told[held]) <= rate + 1e-9
+        assert told[held].min() >= told[~held].max(initial=0.0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(0.001, 0.999), min_size=1, max_size=5))
+def test_a_pool_lies_between_its_parts_and_is_each_of_equal_ones(parts: list[float]) -> None:
+    (value,) = calibration.pooled([np.array([p]) for p in parts])
+    assert min(parts) - 1e-9 <= value <= max(parts) + 1e-9
+    assert calibration.pooled([np.array([parts[0]])] * 3)[0] == pytest.approx(parts[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_short_film_is_enough_with_the_network_and_a_film_without_causes_says_nothing(seed: int) -> None:
+    few = logs.log(seed, recordings=1, causes=12, length=1800.0)
+    assert {(e.cause, e.effect) for e in judging.judge(few, logs.OPEN, judges="both").of("supported")} == {
+        ("helmet-off", "unsafe-act")
+    }
+    null = logs.log(seed, recordings=1, causes=12, length=1800.0, follow=0.0)
+    assert not judging.judge(null, logs.OPEN, judges="both").of("supported")

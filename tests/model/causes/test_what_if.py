@@ -38,6 +38,7 @@ def test_the_probability_falls_when_the_cause_is_hidden() -> None:
     (edge,) = asked.of("supported")
     assert edge.what_if == 0.7
     assert asked.judges == ("statistical", "vlm")
+    assert asked.asked == "vlm"
     before = JUDGED.of("supported")[0]
     assert (edge.confidence, edge.verdict) == (before.confidence, before.verdict)
     told = graph.graph(asked)

@@ -114,3 +114,14 @@ def test_the_bound_is_broken_no_oftener_than_said(grouped: bool) -> None:
 def _beta_4_2(x: float) -> float:
     """P(Beta(4, 2) < x)."""
     return 5 * x**4 - 4 * x**5
+
+
+def test_an_event_is_missed_whole_or_not_at_all() -> None:
+    """Of a hundred events each has one segment that nothing shows and one that is plain."""
+    scores = [score for _ in range(100) for score in (0.0, 0.8)]
+    groups = [n // 2 for n in range(200)]
+    assert bound.learn(scores, limit=0.05, groups=groups).threshold is None
+    held = bound.learn(scores, limit=0.05, groups=groups, whole=True)
+    assert (held.threshold, held.units, held.missed, held.method) == (0.8, 100, 0, "exact binomial")
+    # Fewer events than a bound of 5 % needs.
+    assert bound.learn(scores[:100], limit=0.05, groups=groups[:100], whole=True).threshold is None

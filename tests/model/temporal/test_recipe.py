@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,28 @@ def test_it_learns_what_is_easy(tmp_path):
     said = exporting.export(net, CLASSES, ("left",), (learnt, held), tmp_path / "o", synthetic=True)
     assert min(said.trained.f1.values()) > 0.9
     assert min(said.trained.f1_int8.values()) > 0.85
+
+
+def test_a_teacher_counts_beside_the_labels_and_the_films_it_is_sure_of_come_first():
+    sure, unsure = FILMS[0], FILMS[1]
+    taught = [
+        dataclasses.replace(sure, soft=np.where(sure.going_on, 0.95, 0.05).astype(np.float32)),
+        dataclasses.replace(unsure, soft=np.full(unsure.going_on.shape, 0.5, np.float32)),
+    ]
+    assert taught[0].goal(0.5)[sure.going_on].tolist() == pytest.approx([0.975] * sure.going_on.sum())
+    assert (taught[1].goal(1.0) == 0.5).all()
+    assert (sure.goal(0.5) == sure.going_on).all()
+    plan = training.Plan(rounds=100, easy=0.5)
+    assert [f.name for f in training._easy(taught[::-1], plan, 0)] == ["film-0"]
+    assert {f.name for f in training._easy(taught, plan, 50)} == {"film-0", "film-1"}
+    assert training._easy(FILMS, plan, 0) is FILMS
+    # What the teacher says is part of what decides the result.
+    assert training._key(taught, plan) != training._key([sure, unsure], plan)
+
+
+def test_what_a_batch_asks_for_is_what_the_teacher_says():
+    taught = [dataclasses.replace(f, soft=np.full(f.going_on.shape, 0.25, np.float32)) for f in FILMS[:3]]
+    for weight, wanted in ((1.0, {0.25}), (0.0, {0.0, 1.0})):
+        plan = training.Plan(films=3, length=4, soft=weight)
+        *_, goal, counted = training._batch(taught, plan, np.random.default_rng(0))
+        assert set(goal[counted > 0].flatten().tolist()) == wanted

@@ -109,8 +109,33 @@ class Causes(Parameters):
     sources: tuple[str, ...] = pydantic.Field(min_length=1, max_length=1000)
     constraints: str = pydantic.Field(default="mine", pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")
     vlm: str | None = None
+    judges: Literal["statistical", "both"] = "statistical"
     lang: i18n.Language | None = None
     formats: tuple[str, ...] = pydantic.Field(default=FORMATS, max_length=20)
+
+
+class Distil(Parameters):
+    """See `taihang.app.distil.run` and its `Options`; on a schedule it is the loop, which learns from what is new.
+
+    `model`: the folder of the student's versions. `size`: width and height.
+    """
+
+    samples: str
+    teacher: str
+    held: str
+    model: str
+    called: dict[str, str] = {}
+    classes: tuple[str, ...] | None = pydantic.Field(default=None, max_length=100)
+    protect: tuple[str, ...] | None = pydantic.Field(default=None, max_length=100)
+    size: tuple[int, int] | None = None
+    rounds: int = pydantic.Field(default=400, ge=1, le=1_000_000)
+    width: int = pydantic.Field(default=12, ge=4, le=64)
+    wait_s: float = pydantic.Field(default=60.0, gt=0, le=3600)
+    margin: float = pydantic.Field(default=0.02, ge=0, le=0.5)
+    floor: float | None = pydantic.Field(default=None, gt=0, le=1)
+    seed: int = pydantic.Field(default=0, ge=0, lt=2**31)
+    synthetic: bool = False
+    roll_out: bool = False
 
 
 @kinds.kind("inspect", parameters=Inspect, paths=("videos", "zones", "temporal"))
@@ -277,12 +302,44 @@ def _causes(given: Causes, context: kinds.Context) -> kinds.Result:
         *given.sources,
         constraints=given.constraints,
         vlm=inspect.allowed(given.vlm),
+        judges=given.judges,
         lang=given.lang,
         formats=given.formats,
         out=context.folder,
         progress=context.progress,
     )
+    from taihang.app import cataloguing
+
+    _remembered(context, lambda known, into: (cataloguing.caused(known, done, job_id=context.job, into=into),))
     return _judged(done)
+
+
+@kinds.kind("distil", parameters=Distil, paths=("samples", "held", "model"), running_of_tenant=1)
+def _distil(given: Distil, context: kinds.Context) -> kinds.Result:
+    from taihang.app import distil
+    from taihang.catalog import catalogue
+
+    told = given.model_dump(exclude={"samples", "teacher", "held", "model", "size"})
+    size = None if given.size is None else (given.size[1], given.size[0])
+    done = distil.run(
+        given.samples,
+        teacher=given.teacher,
+        held=given.held,
+        model=given.model,
+        options=distil.Options(**told, size=size),
+        progress=context.progress,
+    )
+    summary: dict[str, Any] = {"exit_code": int(done.state == "refused"), "state": done.state}
+    summary |= {"learnt": done.learnt, "lost": dict(done.lost)}
+    if done.verdict is None:
+        return kinds.Result(summary=summary)
+    distil.written(done.verdict, context.folder)
+    if done.rolled_out is not None:
+        known = catalogue.Catalogue(context.store, context.principal)
+        version = distil.catalogued(known, given.model, done.rolled_out, job_id=context.job)
+        summary |= {"rolled_out": done.rolled_out.sha256, "version": version}
+    summary["refused"] = [one.name for one in done.verdict.refused]
+    return kinds.Result(inputs=(done.verdict.held,), versions={"student": done.verdict.student}, summary=summary)
 
 
 def _judged(done: assess.Assessed | monitor.Monitored | causes.Caused) -> kinds.Result:

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from taihang.app.verbs.wording import FORMATS, AsJson, Formats, Lang, Server, remember
 from taihang.core import errors, i18n
+
+if TYPE_CHECKING:
+    from taihang.catalog import catalogue
 
 
 def _t(key: str, **values: object) -> str:
@@ -45,7 +48,7 @@ def _certify(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import cataloguing, certify
+    from taihang.app import certify
     from taihang.report import bundle
 
     if server is not None:
@@ -69,7 +72,13 @@ def _certify(
         lang=lang,
         formats=bundle.asked(formats),
     )
-    remember(lambda known: cataloguing.certified(known, done))
+
+    def record(known: catalogue.Catalogue) -> object:
+        from taihang.app import cataloguing  # only where there is one
+
+        return cataloguing.certified(known, done)
+
+    remember(record)
     of = done.certificate
     typer.echo(_said(of.number, of.grade.title, of.grade.id, of.expires))
     typer.echo(_t("certificate.made", path=done.file, page=done.page))

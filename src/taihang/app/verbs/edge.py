@@ -33,11 +33,16 @@ def _run(
     alert_secret: Annotated[
         str | None, typer.Option("--alert-secret", metavar="env:NAME|file:PATH", help=t("help.edge_alert_secret"))
     ] = None,
+    console: Annotated[str | None, typer.Option("--console", metavar="URL", help=t("help.edge_console"))] = None,
+    console_token: Annotated[
+        str | None, typer.Option("--console-token", metavar="env:NAME|file:PATH", help=t("help.edge_console_token"))
+    ] = None,
     cloud: Annotated[str | None, typer.Option("--cloud", metavar="URL", help=t("help.edge_cloud_url"))] = None,
     cloud_secret: Annotated[
         str | None, typer.Option("--cloud-secret", metavar="env:NAME|file:PATH", help=t("help.edge_cloud_secret"))
     ] = None,
     queue_mb: Annotated[int | None, typer.Option("--queue-mb", min=1, help=t("help.edge_queue"))] = None,
+    clip_mb: Annotated[int | None, typer.Option("--clip-mb", min=1, help=t("help.edge_clips"))] = None,
     fps: Annotated[float | None, typer.Option("--fps", min=0.5, max=30, help=t("help.edge_fps"))] = None,
     node: Annotated[str, typer.Option("--node", help=t("help.edge_node"))] = "",
     wait: Annotated[float, typer.Option("--wait", min=0, help=t("help.edge_wait"))] = 5.0,
@@ -53,9 +58,12 @@ def _run(
         detector=detector,
         alerts=tuple(alert or ()),
         alert_secret=alert_secret,
+        console=console,
+        console_token=console_token,
         cloud=cloud,
         cloud_secret=cloud_secret,
         queue_bytes=None if queue_mb is None else queue_mb << 20,
+        clip_bytes=None if clip_mb is None else clip_mb << 20,
         fps=fps,
     )
     done = edge.run(plan, out=out, node=node, wait_s=wait, say=lambda line: typer.echo(edge.said(line), err=True))
@@ -71,11 +79,19 @@ def _cloud(
     secret: Annotated[
         str | None, typer.Option("--secret", metavar="env:NAME|file:PATH", help=t("help.edge_cloud_secret"))
     ] = None,
+    small: Annotated[
+        str | None, typer.Option("--small", metavar="https://…/v1#MODEL", help=t("help.edge_small"))
+    ] = None,
+    large: Annotated[
+        str | None, typer.Option("--large", metavar="https://…/v1#MODEL", help=t("help.edge_large"))
+    ] = None,
+    patience: Annotated[float, typer.Option("--patience", min=0.1, max=3600, help=t("help.edge_patience"))] = 60.0,
     lang: Lang = None,
 ) -> None:
     from taihang.app import edge_cloud
 
-    edge_cloud.serve(out, host=host, port=port, secret=secret, say=typer.echo)
+    models = edge_cloud.Models(small, large, patience)
+    edge_cloud.serve(out, host=host, port=port, secret=secret, say=typer.echo, models=models)
 
 
 @app.command("open", help=t("help.edge_open"))
@@ -91,7 +107,9 @@ def _open(
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
     for row in rows:
-        typer.echo(f"{row['id']}  {row['level']:<6}  {row['stream']}  {row['at']}  {row['rule']}  {row['clip']}")
+        asked = " ".join(f"{path}:{outcome}" for path, outcome in row["asked"].items())
+        told = (row["id"], f"{row['level']:<6}", row["stream"], row["at"], row["rule"], row["clip"], asked)
+        typer.echo("  ".join(map(str, told)).rstrip())
     typer.echo(i18n.text("app:edge.waiting", count=len(rows)), err=True)
 
 
@@ -116,6 +134,7 @@ def _bound(
     source: Annotated[Path, typer.Argument(metavar="FILE.csv|FOLDER", help=t("help.edge_labelled"))],
     limit: Annotated[float, typer.Option("--limit", min=0.0001, max=0.9999, help=t("help.edge_limit"))] = 0.05,
     delta: Annotated[float, typer.Option("--delta", min=0.0001, max=0.9999, help=t("help.edge_delta"))] = 0.05,
+    events: Annotated[bool, typer.Option("--events", help=t("help.edge_events"))] = False,
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
@@ -123,7 +142,7 @@ def _bound(
 
     from taihang.app import edge
 
-    found = edge.bound(source, limit=limit, delta=delta)
+    found = edge.bound(source, limit=limit, delta=delta, events=events)
     if as_json:
         typer.echo(json.dumps({name: dataclasses.asdict(one) for name, one in found.items()}, indent=1))
         return

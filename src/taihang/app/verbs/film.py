@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, remember, t
+
+if TYPE_CHECKING:
+    from taihang.catalog import catalogue
 
 app = typer.Typer()
 
@@ -28,7 +31,7 @@ def _inspect(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import cataloguing, inspect, terminal
+    from taihang.app import inspect, terminal
     from taihang.report import bundle
 
     if server is not None:
@@ -55,7 +58,13 @@ def _inspect(
             formats=bundle.asked(formats),
             progress=progress,
         )
-    remember(lambda known: cataloguing.inspected(known, done))
+
+    def record(known: catalogue.Catalogue) -> object:
+        from taihang.app import cataloguing  # only where there is one
+
+        return cataloguing.inspected(known, done)
+
+    remember(record)
     terminal.summary(done)
     raise typer.Exit(done.exit_code)
 

@@ -122,10 +122,11 @@ def _watch(id: Id, tenant: Tenant = "default", as_json: AsJson = False, lang: La
 def _worker(lang: Lang = None) -> None:
     import os
 
+    from taihang.app import places as placing
     from taihang.app import platform
     from taihang.app.jobs import worker as workers
 
-    where = platform.places()
+    where = placing.current()
     # A job's own process finds the same places, whatever its working folder and home are.
     os.environ |= {"TAIHANG_STORE": where.store, "TAIHANG_BLOBS": where.blobs}
     whole = platform.open_platform(where)
@@ -138,12 +139,13 @@ def opened(tenant: str) -> tuple[service.Jobs, principal.Principal]:
     """The jobs of this machine's platform, and whoever sits before it."""
     import getpass
 
+    from taihang.app import places as placing
     from taihang.app import platform
     from taihang.app.jobs import service
     from taihang.core import principal
     from taihang.engines.store import opening
 
-    where = platform.places()
+    where = placing.current()
     jobs = service.Jobs(opening.open_store(where.store), where.home, modules=platform.JOB_MODULES)
     whole = platform.open_platform(where)
     platform.prepare(whole)

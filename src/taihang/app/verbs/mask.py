@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from taihang.app.verbs.wording import Lang, Server, remember, t
 from taihang.core import i18n
+
+if TYPE_CHECKING:
+    from taihang.catalog import catalogue
 
 app = typer.Typer()
 Method = Literal["drop", "hash", "format", "generalise"]
@@ -35,8 +38,8 @@ def _mask(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import cataloguing, terminal
     from taihang.app import mask as masking
+    from taihang.app import terminal
     from taihang.data.masking import policy as policies
 
     rules = policies.load(policy) if policy is not None else policies.Policy()
@@ -58,6 +61,12 @@ def _mask(
         raise typer.Exit(int(result["exit_code"]))
     with terminal.Progress() as progress:
         done = masking.mask(source, out=out, rules=rules, secret=secret, role=role, lang=lang, progress=progress)
-    made = remember(lambda known: cataloguing.masked(known, done))
+
+    def record(known: catalogue.Catalogue) -> object:
+        from taihang.app import cataloguing  # only where there is one
+
+        return cataloguing.masked(known, done)
+
+    made = remember(record)
     terminal.masked(done, str(made or ""))
     raise typer.Exit(done.exit_code)

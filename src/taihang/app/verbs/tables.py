@@ -5,11 +5,18 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, remember, t
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from taihang.app import assess as assessing
+    from taihang.app import profile as profiles
+    from taihang.catalog import catalogue
 
 app = typer.Typer()
 Tasks = Annotated[str | None, typer.Option("--tasks", metavar="local|ray|ray://HOST:PORT", help=t("help.tasks"))]
@@ -35,9 +42,7 @@ def _profile(
         return
     with terminal.Progress() as progress:
         done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress, tasks=tasks)
-    from taihang.app import cataloguing  # after the work, whose memory it would add to
-
-    remember(lambda known: cataloguing.profiled(known, done))
+    remember(lambda known: _profiled(known, done))
     terminal.profiled(done)
 
 
@@ -96,8 +101,18 @@ def _assess(
             tasks=tasks,
         )
         done = assess.assess(*tables, rules=rules, as_of=moment, fail_on=fail_on, lang=lang, out=out, options=options)
-    from taihang.app import cataloguing  # after the work, whose memory it would add to
-
-    remember(lambda known: cataloguing.assessed(known, done))
+    remember(lambda known: _assessed(known, done))
     terminal.assessed(done)
     raise typer.Exit(done.exit_code)
+
+
+def _profiled(known: catalogue.Catalogue, done: Sequence[profiles.Profiled]) -> object:
+    from taihang.app import cataloguing  # only where there is a catalogue
+
+    return cataloguing.profiled(known, done)
+
+
+def _assessed(known: catalogue.Catalogue, done: assessing.Assessed) -> object:
+    from taihang.app import cataloguing  # only where there is a catalogue
+
+    return cataloguing.assessed(known, done)

@@ -20,6 +20,9 @@ def _train(
     rounds: Annotated[int, typer.Option("--rounds", min=1, max=1_000_000, help=t("help.temporal_rounds"))] = 600,
     presence: Annotated[str | None, typer.Option("--presence", metavar="A,B", help=t("help.temporal_presence"))] = None,
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help=t("help.temporal_checkpoint"))] = None,
+    teacher: Annotated[
+        Path | None, typer.Option("--teacher", metavar="FOLDER", help=t("help.temporal_teacher"))
+    ] = None,
     synthetic: Annotated[bool, typer.Option("--synthetic", help=t("help.temporal_synthetic"))] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help=t("help.seed"))] = 0,
     lang: Lang = None,
@@ -29,8 +32,8 @@ def _train(
     chosen = None if presence is None else tuple(name.strip() for name in presence.split(",") if name.strip())
     with terminal.Progress() as progress:
         done = temporal.train(
-            clips, out=out, rounds=rounds, presence=chosen, checkpoint=checkpoint, synthetic=synthetic, seed=seed,
-            progress=progress,
+            clips, out=out, rounds=rounds, presence=chosen, checkpoint=checkpoint, teacher=teacher,
+            synthetic=synthetic, seed=seed, progress=progress,
         )  # fmt: skip
     terminal.made([done.folder / "temporal.onnx", done.page])
 

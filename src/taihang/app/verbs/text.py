@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from taihang.app.verbs.wording import FORMATS, Formats, Lang, Level, Server, remember, t
+
+if TYPE_CHECKING:
+    from taihang.catalog import catalogue
 
 app = typer.Typer()
 
@@ -38,7 +41,7 @@ def _text(
     server: Server = None,
     lang: Lang = None,
 ) -> None:
-    from taihang.app import assess, cataloguing, opinions, terminal
+    from taihang.app import assess, opinions, terminal
     from taihang.app import text as texts
     from taihang.report import bundle
 
@@ -61,6 +64,12 @@ def _text(
             source, out=out, column=column, rules=rules, words_list=words, reference=reference, lang=lang,
             fail_on=fail_on, opinion=opinion, options=options, progress=progress,
         )  # fmt: skip
-    remember(lambda known: cataloguing.assessed(known, done, "text"))
+
+    def record(known: catalogue.Catalogue) -> object:
+        from taihang.app import cataloguing  # only where there is one
+
+        return cataloguing.assessed(known, done, "text")
+
+    remember(record)
     terminal.assessed(done)
     raise typer.Exit(done.exit_code)

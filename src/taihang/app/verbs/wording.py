@@ -36,10 +36,17 @@ def group(key: str) -> typer.Typer:
 
 
 def remember(record: Callable[[catalogue.Catalogue], object]) -> object:
-    """Put what a verb did into this machine's catalogue, when there is one; what it wrote stands in any case."""
-    from taihang.app import cataloguing  # noqa: PLC0415 - verbs import late on purpose
+    """Put what a verb did into this machine's catalogue, when there is one; what it wrote stands in any case.
+
+    Without one, nothing that a catalogue needs is loaded: that is a third of what a verb needs to start.
+    """
+    from taihang.app import places  # noqa: PLC0415 - verbs import late on purpose
 
     try:
+        if not places.there():
+            return None
+        from taihang.app import cataloguing  # noqa: PLC0415
+
         return cataloguing.when_there(record)
     except errors.TaihangError as error:
         typer.echo(i18n.text("app:not_catalogued", None, reason=str(error)), err=True)

@@ -34,10 +34,7 @@ def made(
         _table(
             "suggested",
             ("rule", "where", "reason"),
-            [
-                (i18n.Text.model_validate(s.rule["title"]).in_(), str(s.rule["where"]), s.reason.in_())
-                for s in suggested
-            ],
+            [(i18n.Text.model_validate(s.rule["title"]).in_(), s.condition, s.reason.in_()) for s in suggested],
         ),
     )
     return tuple(section for section in every if section is not None)

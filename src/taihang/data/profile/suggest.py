@@ -33,11 +33,20 @@ class Suggestion:
     rule: dict[str, object]
     reason: i18n.Text
 
+    @property
+    def condition(self) -> str:
+        """What is looked for, as SQL, or a check with its fields."""
+        check = self.rule.get("check")
+        if not isinstance(check, dict):
+            return str(self.rule["where"])
+        fields = (", ".join(v) if isinstance(v, list) else str(v) for k, v in check.items() if k != "kind")
+        return f"{check['kind']}: {' → '.join(fields)}"
+
 
 def suggestions(found: profile.Profile, table: str = "table") -> tuple[Suggestion, ...]:
     """Rules over one table. What nobody has checked is `blue`; nothing is suggested from under 100 rows.
 
-    Uniqueness and dependencies are no predicates over one row; the profile lists them as they are.
+    A key is suggested where its type is one of names and numbers of things; that measured values differ says little.
     """
     if found.rows < 100:
         return ()
@@ -50,6 +59,10 @@ def suggestions(found: profile.Profile, table: str = "table") -> tuple[Suggestio
             rule = _rule(kind, column, where, level, table=table, place=place, taken=taken)
             if rule is not None:
                 made.append(Suggestion(rule, reason))
+    for place, (name, check, reason, values) in enumerate(_of_many(found), len(found.columns) + 1):
+        rule = _rule_of_many(name, check, values, table=table, place=place, taken=taken)
+        if rule is not None:
+            made.append(Suggestion(rule, reason))
     return tuple(made)
 
 
@@ -132,17 +145,51 @@ def _of_texts(column: profile.Column, name: str, present: int) -> Iterator[tuple
         yield "form", f"NOT regexp_matches({name}, '{first.regex}')", reason, "blue"
 
 
+def _of_many(found: profile.Profile) -> Iterator[tuple[str, dict[str, object], i18n.Text, dict[str, str]]]:
+    """Column, check, reason and what titles name, for keys and dependencies that held in all rows."""
+    of = {column.name: column for column in found.columns}
+    for key in found.keys:
+        if all(_names_things(of[name]) for name in key.columns if name in of):
+            told = " + ".join(_plain(name) for name in key.columns)
+            reason = _text("suggest.reason.key", rows=found.rows)
+            yield key.columns[0], {"kind": "unique", "columns": list(key.columns)}, reason, {"column": told}
+    for one in found.dependencies:
+        check: dict[str, object] = {
+            "kind": "functional_dependency",
+            "columns": [one.determinant],
+            "dependent": one.dependent,
+        }
+        values = {"column": _plain(one.dependent), "by": _plain(one.determinant)}
+        yield one.dependent, check, _text("suggest.reason.dependency", rows=found.rows, **values), values
+
+
+def _names_things(column: profile.Column) -> bool:
+    """True for text and whole numbers: what is measured in fractions may differ in all rows by chance."""
+    return column.kind == "text" or column.type.startswith(("int", "uint"))
+
+
+def _rule_of_many(
+    column: str, check: dict[str, object], values: dict[str, str], *, table: str, place: int, taken: set[str]
+) -> dict[str, object] | None:
+    kind = "unique" if check["kind"] == "unique" else "dependency"
+    rule: dict[str, object] = {
+        "id": _free(column, kind, place, taken),
+        "title": _text(f"suggest.rule.{kind}", **values).model_dump(),
+        "level": "blue",
+        "table": table,
+        "check": check,
+        "message": _text(f"suggest.message.{kind}", **values).model_dump(),
+        "tags": ["suggested"],
+    }
+    return _kept(rule, taken)
+
+
 def _rule(
     kind: str, column: profile.Column, where: str, level: str, *, table: str, place: int, taken: set[str]
 ) -> dict[str, object] | None:
-    slug = re.sub(r"[^a-z0-9]+", "-", column.name.lower()).strip("-")[:60] or f"column-{place}"
-    name = f"{slug}-{kind}"
-    while name in taken:
-        name = f"{slug}-{place}-{kind}"
-        place += 1
     shown = _plain(column.name)
     rule: dict[str, object] = {
-        "id": name,
+        "id": _free(column.name, kind, place, taken),
         "title": _text(f"suggest.rule.{kind}", column=shown).model_dump(),
         "level": level,
         "dimension": "completeness" if kind in {"null", "placeholder"} else "validity",
@@ -152,13 +199,28 @@ def _rule(
         "message": _text(f"suggest.message.{kind}", column=shown).model_dump(),
         "tags": ["suggested"],
     }
+    return _kept(rule, taken)
+
+
+def _free(column: str, kind: str, place: int, taken: set[str]) -> str:
+    """An id that no rule has."""
+    slug = re.sub(r"[^a-z0-9]+", "-", column.lower()).strip("-")[:60] or f"column-{place}"
+    name = f"{slug}-{kind}"
+    while name in taken:
+        name = f"{slug}-{place}-{kind}"
+        place += 1
+    return name
+
+
+def _kept(rule: dict[str, object], taken: set[str]) -> dict[str, object] | None:
+    """The rule; None for one that no rulebook can say, as some names of columns make it."""
     both = {"zh": "-", "en": "-"}
     whole = {"taihang": "rules/1", "id": "one", "version": "1", "title": both, "rules": [rule]}
-    try:  # a column's name may hold what no rule can say
+    try:
         rulebook.loads(yaml.safe_dump(whole, allow_unicode=True))
     except errors.UserError:
         return None
-    taken.add(name)
+    taken.add(str(rule["id"]))
     return rule
 
 

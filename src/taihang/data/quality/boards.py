@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from taihang.core import errors, i18n, scorecard, words
-from taihang.data.quality import assessment, history, sets, target
+from taihang.data.quality import assessment, history, positions, sets, target
 from taihang.report import charts
 
 _BLOCKS = 12
@@ -118,7 +118,7 @@ def _heat(found: assessment.Assessment, name: str, time: str | None) -> charts.H
     )
 
 
-def _bad(found: assessment.Assessment, name: str) -> dict[str, Rows]:
+def _bad(found: assessment.Assessment, name: str) -> dict[str, positions.Positions]:
     """Bad rows of each column that a broken rule names, the worst first; a row counts once for a column."""
     gathered: dict[str, list[Rows]] = {}
     for outcome in found.outcomes:
@@ -129,20 +129,24 @@ def _bad(found: assessment.Assessment, name: str) -> dict[str, Rows]:
         named = sets.own(check) if check is not None and compiled.rule.about_sets else compiled.where.columns
         for column in dict.fromkeys(named):
             gathered.setdefault(column, []).append(outcome.rows)
-    merged = {c: np.unique(np.concatenate(rows)) if len(rows) > 1 else rows[0] for c, rows in gathered.items()}
-    worst = sorted(merged, key=lambda c: (-len(merged[c]), c))[:_MOST_COLUMNS]
+    merged = {c: positions.Positions(rows) for c, rows in gathered.items()}
+    counted = {c: len(rows) for c, rows in merged.items()}
+    worst = sorted(merged, key=lambda c: (-counted[c], c))[:_MOST_COLUMNS]
     return {c: merged[c] for c in worst}
 
 
-def _by_block(total: int, bad: Mapping[str, Rows]) -> tuple[list[str], Counts, list[Counts]]:
+def _by_block(total: int, bad: Mapping[str, positions.Positions]) -> tuple[list[str], Counts, list[Counts]]:
     blocks = min(_BLOCKS, total)
     edges = np.array([total * n // blocks for n in range(blocks + 1)])
     labels = [f"{a}–{b - 1}" if b - a > 1 else str(a) for a, b in itertools.pairwise(edges.tolist())]
-    counts = [np.diff(np.searchsorted(rows, edges)) for rows in bad.values()]
+    spans = list(itertools.pairwise(edges.tolist()))
+    counts = [np.array([rows.count(*span) for span in spans], np.int64) for rows in bad.values()]
     return labels, np.diff(edges), counts
 
 
-def _by_day(on: target.Target, column: str, bad: Mapping[str, Rows]) -> tuple[list[str], Counts, list[Counts]]:
+def _by_day(
+    on: target.Target, column: str, bad: Mapping[str, positions.Positions]
+) -> tuple[list[str], Counts, list[Counts]]:
     """One pass over one column: days of all rows and of the bad ones, put into at most twelve spans of equal length."""
     if column not in on.source.schema.names:
         known = ", ".join(on.source.schema.names[:40])
@@ -153,8 +157,7 @@ def _by_day(on: target.Target, column: str, bad: Mapping[str, Rows]) -> tuple[li
         days = _days(on, column, chunk.data.column(column))
         _count(every, days)
         for counted, rows in zip(own, bad.values(), strict=True):
-            first, last = np.searchsorted(rows, [start, start + len(days)])
-            _count(counted, days[rows[first:last] - start])
+            _count(counted, days[rows.within(start, start + len(days)) - start])
     if not every:
         return [], np.zeros(0, np.int64), []
     low, high = min(every), max(every)

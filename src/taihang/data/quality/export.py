@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taihang.core import errors
-from taihang.data.quality import assessment, target
+from taihang.data.quality import assessment, positions, target
 
 SAMPLE = 5
 _GROUP_ROWS = 1 << 16
@@ -66,22 +66,23 @@ class _Writer:
         says = {"taihang.rulebook": book.id, "taihang.version": book.version, "taihang.sha256": book.sha256}
         self.schema = pa.schema(fields, metadata=says)
         self.ids = pa.array([o.compiled.rule.id for o in outcomes])
-        self.union = np.unique(np.concatenate([o.rows for o in outcomes]))
+        self.union = positions.Positions([o.rows for o in outcomes])
         self.samples: dict[str, list[dict[str, Any]]] = {o.compiled.rule.id: [] for o in outcomes}
 
     def write(self, path: Path) -> Exported:
         held: list[pa.RecordBatch] = []
-        size = 0
+        size = total = 0
         with pq.ParquetWriter(path, self.schema, compression="zstd") as writer:
             for some in self.on.bad(self.union):
                 held.append(self._bad(some))
                 size += held[-1].num_rows
+                total += held[-1].num_rows
                 if size >= _GROUP_ROWS:
                     writer.write_table(pa.Table.from_batches(held, self.schema))
                     held, size = [], 0
             if held:
                 writer.write_table(pa.Table.from_batches(held, self.schema))
-        return Exported(len(self.union), self.samples)
+        return Exported(total, self.samples)
 
     def _bad(self, some: target.Bad) -> pa.RecordBatch:
         rows = some.rows

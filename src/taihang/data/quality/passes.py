@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taihang.data.quality import piles, planning, sets, target
+from taihang.data.quality import positions as positioning
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook, scan
 
@@ -70,7 +71,7 @@ def scanned(
     columns += [f"({sql}) AS f{n}" for n, sql in filters.items()]
     columns += [f"{sql} AS k{n}" for n, (sql, _) in enumerate(stacks.values())]
     columns.append(f"{tables.quoted(on.row_column)} AS row")
-    parts: dict[int, list[Rows]] = {n: [] for n in wanted}
+    parts: dict[int, _Growing] = {n: _Growing() for n in wanted}
     found = Scanned(0, {}, [0] * len(tests), [0] * len(tests), dict.fromkeys(filters, 0))
     with on.shown(engine, "t", sorted(plan.columns.get(on.name, set()))):
         for batch in engine.batches(f"SELECT {', '.join(columns)} FROM t", _BATCH_ROWS):
@@ -82,15 +83,35 @@ def scanned(
                 found.true[n] += count
                 found.unknown[n] += 0 if unknown is None else int(np.count_nonzero(unknown))
                 if count and n in parts:
-                    parts[n].append(rows[true])
+                    parts[n].add(rows[true])
             for place, n in enumerate(filters, start=len(tests)):
                 found.through[n] += int(np.count_nonzero(scan.flags(batch.column(place))[0]))
             for place, (_, pile) in enumerate(stacks.values(), start=len(tests) + len(filters)):
                 column = batch.column(place)
                 known = column.is_valid().to_numpy(zero_copy_only=False)
                 pile.add(column.drop_null().to_numpy().view(np.uint64), rows[known])
-    found.rows = {n: _sorted(some) for n, some in parts.items()}
+    found.rows = {n: parts.pop(n).rows() for n in sorted(wanted)}
     return found
+
+
+class _Growing:
+    """Positions as they come: batches together, since an array of a few positions costs more than they do."""
+
+    def __init__(self) -> None:
+        self._few: list[Rows] = []
+        self._some: list[Rows] = []
+        self._count = 0
+
+    def add(self, rows: Rows) -> None:
+        self._few.append(rows)
+        self._count += len(rows)
+        if self._count >= _BATCH_ROWS:
+            self._some.append(np.concatenate(self._few))
+            self._few, self._count = [], 0
+
+    def rows(self) -> Rows:
+        """All of them, ascending."""
+        return _sorted([*self._some, *self._few])
 
 
 def unique(
@@ -141,7 +162,7 @@ def totals(engine: tables.Engine, targets: Mapping[str, target.Target], wanted: 
 def positions(engine: tables.Engine, sql: str) -> Rows:
     """The positions that a query gives, ascending, each once."""
     parts = [batch.column(0).to_numpy() for batch in engine.batches(sql)]
-    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+    return positioning.distinct(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
 
 def _sorted(parts: Sequence[Rows]) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,36 +12,35 @@ import numpy.typing as npt
 
 from taihang.core import errors
 
-PARTS = 64
-IN_MEMORY = 24 << 20
+PARTS = 1024
+IN_MEMORY = 16 << 20
+_BLOCK = 1 << 17  # keys that are ordered at once: what is copied on the way to the disk stays small
+_AT_ONCE = 1 << 18  # keys that are looked through at once: 16 bytes each
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT = np.uint64(58)
+_SHIFT = np.uint64(54)
 Keys = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 
 
 class Pile:
-    """Keys of one check. Equal keys fall into one part; a part at a time is sorted.
+    """Keys of one check. Equal keys fall into one part; some parts at a time are looked through.
 
     Keys are multiplied by an odd number, which maps them one to one, so that neighbours spread over
-    the parts. Beyond `in_memory` bytes they go to a file in `folder`. Raises errors.Failure for a
-    full disk.
+    the parts. Beyond `in_memory` bytes they go to a file in `folder`, block by block, each in the order
+    of the parts: neighbouring parts of a block are one read. Memory does not grow with the keys (up to
+    `PARTS` times a million). Raises errors.Failure for a full disk.
     """
 
     def __init__(self, folder: Path, in_memory: int = IN_MEMORY) -> None:
         self.count = 0
         self._folder, self._limit, self._held = folder, in_memory, 0
-        self._memory: list[tuple[Keys, Rows, npt.NDArray[np.int64]]] = []
-        self._blocks: list[tuple[int, npt.NDArray[np.int64]]] = []
+        self._memory: list[tuple[Keys, Rows]] = []
+        self._blocks: list[tuple[int, npt.NDArray[np.uint32]]] = []
         self._file: BinaryIO | None = None
 
     def add(self, keys: Keys, rows: Rows) -> None:
         """Put keys with their rows onto the pile."""
-        mixed = keys * _ODD
-        part = (mixed >> _SHIFT).astype(np.uint8)
-        order = np.argsort(part, kind="stable")
-        edges = np.searchsorted(part[order], np.arange(PARTS + 1))
-        self._memory.append((mixed[order], rows[order], edges))
+        self._memory.append((keys * _ODD, rows))
         self.count += len(keys)
         self._held += 16 * len(keys)
         if self._held > self._limit:
@@ -49,7 +48,11 @@ class Pile:
 
     def repeated(self) -> Rows:
         """Positions of all rows whose key another row has too, ascending."""
-        found = [self._repeated(*self._part(part)) for part in range(PARTS)]
+        if self._blocks and self._memory:
+            self._spill()
+        found = [_repeated(self._read(first, last)) for first, last in self._spans()]
+        if self._memory:
+            found.append(_repeated(self._memory))
         return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
     def close(self) -> None:
@@ -62,39 +65,54 @@ class Pile:
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by close
-            for keys, rows, edges in self._memory:
-                at = self._file.seek(0, 2)
-                self._file.write(np.stack([keys, rows.view(np.uint64)], axis=1).tobytes())
-                self._blocks.append((at, edges))
+            while self._memory:
+                some: list[tuple[Keys, Rows]] = []
+                while self._memory and (not some or sum(len(k) for k, _ in some) < _BLOCK):
+                    some.append(self._memory.pop())
+                self._write(*(np.concatenate(column) for column in zip(*some, strict=True)))
             self._file.flush()
         except OSError as error:
             raise errors.Failure("data.quality:spill", path=self._folder, reason=error.strerror or error) from error
-        self._memory, self._held = [], 0
+        self._held = 0
 
-    def _part(self, part: int) -> tuple[Keys, Rows]:
-        pieces = [
-            (keys[edges[part] : edges[part + 1]], rows[edges[part] : edges[part + 1]])
-            for keys, rows, edges in self._memory
-        ]
-        pieces += list(self._from_file(part))
-        if not pieces:
-            return np.zeros(0, np.uint64), np.zeros(0, np.int64)
-        return np.concatenate([k for k, _ in pieces]), np.concatenate([r for _, r in pieces])
+    def _write(self, keys: Keys, rows: Rows) -> None:
+        assert self._file is not None
+        part = (keys >> _SHIFT).astype(np.uint16)
+        order = np.argsort(part, kind="stable")  # by radix for 16 bits
+        edges = np.concatenate([[0], np.cumsum(np.bincount(part, minlength=PARTS))]).astype(np.uint32)
+        at = self._file.seek(0, 2)
+        self._file.write(np.stack([keys[order], rows[order].view(np.uint64)], axis=1).data)
+        self._blocks.append((at, edges))
 
-    def _from_file(self, part: int) -> Iterator[tuple[Keys, Rows]]:
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """Parts that are looked through together: as many as fit, one at least."""
+        if not self._blocks:
+            return
+        upto = np.zeros(PARTS + 1, np.int64)
+        for _, edges in self._blocks:
+            upto += edges
+        first = 0
+        while first < PARTS:
+            last = max(first + 1, int(np.searchsorted(upto, upto[first] + _AT_ONCE, side="right")) - 1)
+            yield first, last
+            first = last
+
+    def _read(self, first: int, last: int) -> Iterator[tuple[Keys, Rows]]:
+        assert self._file is not None
         for at, edges in self._blocks:
-            first, last = int(edges[part]), int(edges[part + 1])
-            assert self._file is not None
-            self._file.seek(at + 16 * first)
-            both = np.frombuffer(self._file.read(16 * (last - first)), np.uint64).reshape(-1, 2)
+            begin, end = int(edges[first]), int(edges[last])
+            self._file.seek(at + 16 * begin)
+            both = np.frombuffer(self._file.read(16 * (end - begin)), np.uint64).reshape(-1, 2)
             yield both[:, 0], both[:, 1].view(np.int64)
 
-    @staticmethod
-    def _repeated(keys: Keys, rows: Rows) -> Rows:
-        ordered = np.sort(keys)
-        twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-        if not len(twice):
-            return np.zeros(0, np.int64)
-        place = np.minimum(np.searchsorted(twice, keys), len(twice) - 1)
-        found: Rows = rows[twice[place] == keys]
-        return found
+
+def _repeated(pieces: Iterable[tuple[Keys, Rows]]) -> Rows:
+    keys, rows = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    ordered = np.sort(keys)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
+        return np.zeros(0, np.int64)
+    twice = twice[np.append(True, twice[1:] != twice[:-1])]
+    place = np.minimum(np.searchsorted(twice, keys), len(twice) - 1)
+    found: Rows = rows[twice[place] == keys]
+    return found

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from taihang.core import errors
+from taihang.data.quality import positions
 from taihang.engines import tables
 from taihang.engines.sources import memory, opening
 from taihang.engines.sources import source as sourcing
@@ -68,19 +69,23 @@ class Target:
             name = f"_{name}"
         return name
 
-    def chunks(self, columns: Sequence[str], only: Rows | None = None) -> Iterator[tuple[int, sourcing.Chunk]]:
+    def chunks(
+        self, columns: Sequence[str], only: positions.Positions | None = None
+    ) -> Iterator[tuple[int, sourcing.Chunk]]:
         """The source's chunks with the position of their first row; with `only`, just those that hold such rows."""
         position = 0
         for chunk in self.source.chunks(columns or self._thinnest()):
             here = position
             position += chunk.data.num_rows
-            if only is None or np.searchsorted(only, here) < np.searchsorted(only, position):
+            if only is None or len(only.within(here, position)):
                 yield here, chunk
 
-    def bad(self, rows: Rows) -> Iterator[Bad]:
+    def bad(self, rows: positions.Positions) -> Iterator[Bad]:
         """The rows at these positions, ascending, with all columns."""
-        for start, chunk in self.chunks(self.source.schema.names, only=rows):
-            some = rows[slice(*np.searchsorted(rows, [start, start + chunk.data.num_rows]))]
+        for start, chunk in self.chunks(self.source.schema.names):
+            some = rows.within(start, start + chunk.data.num_rows)
+            if not len(some):
+                continue
             at = some - start
             lines = None if chunk.lines is None else chunk.lines[at]
             yield Bad(some, chunk.data.take(pa.array(at)), chunk.part, chunk.group, at + chunk.offset, lines)
@@ -91,18 +96,18 @@ class Target:
     ) -> Iterator[None]:
         """Show one pass over these columns, and the position under `row_column`, for one query inside the block."""
         failed: list[BaseException] = []
+        wanted = None if only is None else positions.Positions([only])
         fields = [self.source.schema.field(c) for c in self.source.schema.names if c in set(columns)]
         schema = pa.schema([*fields, pa.field(self.row_column, pa.int64())])
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
-                for start, chunk in self.chunks(columns, only):
+                for start, chunk in self.chunks(columns, wanted):
                     rows = np.arange(start, start + chunk.data.num_rows)
                     arrays = [chunk.data.column(f.name) for f in fields]
                     batch = pa.RecordBatch.from_arrays([*arrays, pa.array(rows)], schema=schema)
-                    if only is not None:
-                        first, last = np.searchsorted(only, [start, start + chunk.data.num_rows])
-                        batch = batch.take(pa.array(only[first:last] - start))
+                    if wanted is not None:
+                        batch = batch.take(pa.array(wanted.within(start, start + chunk.data.num_rows) - start))
                     yield batch
             except BaseException as error:
                 failed.append(error)

@@ -22,7 +22,9 @@ def small(image: frame.Image, width: int = 640) -> frame.Image:
     high = max(2, round(rows * wide / columns / 2) * 2)
     if (wide, high) == (columns, rows):
         return image
-    return np.asarray(cv2.resize(image, (wide, high), interpolation=cv2.INTER_AREA), np.uint8)
+    # Below half the size areas must be averaged; above, that costs four times as much and shows nothing more.
+    way = cv2.INTER_AREA if columns >= 2 * wide else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (wide, high), interpolation=way), np.uint8)
 
 
 def film(pictures: Sequence[tuple[float, frame.Image]], *, crf: int = 28) -> bytes:

@@ -219,7 +219,7 @@ class Courier:
         if isinstance(to, channel.Webhook):
             secret = self.secret(to.secret).encode() if to.secret else None
             body, at = row.payload.encode(), int(now.timestamp())
-            webhook.send(to, body, ident=row.id, topic=row.topic, at=at, secret=secret, limits=self.limits)
+            webhook.post(to, body, ident=row.id, topic=row.topic, at=at, secret=secret, limits=self.limits)
             return ""
         payload = json.loads(row.payload)
         made = mail.compose(

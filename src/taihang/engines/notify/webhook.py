@@ -34,23 +34,6 @@ def signed(secret: bytes, header: str, body: bytes, now: int, tolerance_s: int =
     return hmac.compare_digest(signature(secret, body, int(at)).encode(), header.encode())
 
 
-def send(
-    to: channel.Webhook,
-    body: bytes,
-    *,
-    ident: str,
-    topic: str,
-    at: int,
-    secret: bytes | None,
-    limits: settings.Settings,
-) -> None:
-    """POST a JSON body. `ident` is equal for each attempt: a receiver that knows it has had the message already.
-
-    Raises Undelivered for everything but an answer of 2xx, and when it all takes too long.
-    """
-    post(to, body, ident=ident, topic=topic, at=at, secret=secret, limits=limits)
-
-
 def post(
     to: channel.Webhook,
     body: bytes,
@@ -60,8 +43,13 @@ def post(
     at: int,
     secret: bytes | None,
     limits: settings.Settings,
+    token: str | None = None,
 ) -> bytes:
-    """As `send`; gives what was answered, at most 64 KiB of it."""
+    """POST a JSON body; gives what was answered, at most 64 KiB of it.
+
+    `ident` is equal for each attempt: a receiver that knows it has had the message already. `token`: who sends it, for
+    a receiver that asks. Raises Undelivered for everything but an answer of 2xx, and when it all takes too long.
+    """
     parts = urllib.parse.urlsplit(to.url)
     host, tls = str(parts.hostname), parts.scheme == "https"
     port = parts.port or (443 if tls else 80)
@@ -75,6 +63,8 @@ def post(
     }
     if secret is not None:
         headers["Taihang-Signature"] = signature(secret, body, at)
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
     raw = outward.connect(host, port, limits.timeout_s, private=limits.private(host))
     with contextlib.ExitStack() as stack:

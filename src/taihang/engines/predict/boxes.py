@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
+_FEW = 100  # boxes of which every pair is measured at once
 
 
 def iou(first: Array, second: Array) -> Array:
@@ -36,15 +37,25 @@ def suppress(
     order = np.lexsort((np.arange(len(scores)), -scores))
     kept: list[int] = []
     alive = np.ones(len(scores), bool)
+    few = len(scores) <= _FEW
+    rivalry = _rivals(boxes, boxes, overlap, within) & (classes[:, None] == classes) if few else None
     for place in order:
         if not alive[place]:
             continue
         kept.append(int(place))
-        rivals = np.flatnonzero(alive & (classes == classes[place]))
-        best, others = boxes[place : place + 1], boxes[rivals]
-        alive[rivals[(iou(best, others)[0] > overlap) | (inside(best, others)[0] > within)]] = False
+        if rivalry is not None:
+            alive &= ~rivalry[place]
+        else:
+            rivals = np.flatnonzero(alive & (classes == classes[place]))
+            alive[rivals[_rivals(boxes[place : place + 1], boxes[rivals], overlap, within)[0]]] = False
         alive[place] = False
     return np.array(kept, np.int64)
+
+
+def _rivals(first: Array, second: Array, overlap: float, within: float) -> npt.NDArray[np.bool_]:
+    found = iou(first, second) > overlap
+    # No share is above 1.
+    return found if within >= 1 else found | (inside(first, second) > within)
 
 
 def _shared(first: Array, second: Array) -> npt.NDArray[np.float64]:

@@ -164,7 +164,11 @@ def _read_fastestdet(outputs: Outputs, intake: picture.Intake) -> Found:
     values = _only(outputs)[0].astype(np.float32)
     _, high, wide = values.shape
     y, x = np.mgrid[:high, :wide].astype(np.float32)
-    scores = np.clip(values[0], 0, 1) ** 0.6 * np.clip(values[5:], 0, 1) ** 0.4
+    # Powers keep the order: only the best class of each cell needs one.
+    given = np.clip(values[5:], 0, 1).reshape(len(values) - 5, -1)
+    classes = given.argmax(axis=0).astype(np.int64)
+    best = given[classes, np.arange(high * wide)]
+    scores = np.clip(values[0], 0, 1).reshape(-1) ** 0.6 * best**0.4
     where = np.stack(
         [
             (x + np.tanh(values[1])) / wide * intake.width,
@@ -174,7 +178,7 @@ def _read_fastestdet(outputs: Outputs, intake: picture.Intake) -> Found:
         ],
         axis=-1,
     )
-    return _best(where.reshape(-1, 4), scores.reshape(len(scores), -1).T)
+    return geometry.from_centres(where.reshape(-1, 4)), classes, scores
 
 
 def sigmoid(values: Array) -> Array:

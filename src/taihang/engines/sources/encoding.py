@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import dataclasses
 import io
+import re
 from typing import BinaryIO
 
 import numpy as np
@@ -23,6 +24,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _LINE_WISE = frozenset({"utf-8", "gb18030", "cp1252"})
+# Two Chinese characters in UTF-8. Three of GB18030 look so only where the first is a rare one and the others fit too.
+_TWO = re.compile(rb"(?:[\xe4-\xe9][\x80-\xbf]{2}){2}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,7 +51,11 @@ def detect(head: bytes) -> Encoding:
             codecs.getincrementaldecoder(codec)().decode(sample, final=len(sample) == len(head) < _HEAD)
         except UnicodeDecodeError:
             continue
-        return Encoding(codec, guessed=codec != "utf-8")
+        if codec == "utf-8":
+            return Encoding(codec)
+        lines = [line for line in sample.split(b"\n")[:20_000] if not line.isascii()]
+        mostly = 2 * sum(map(_looks_utf8, lines)) >= len(lines)
+        return Encoding("utf-8") if mostly else Encoding(codec, guessed=True)
     return Encoding(_majority(sample), guessed=True)
 
 
@@ -74,6 +81,11 @@ def _decodes(line: bytes, codec: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _looks_utf8(line: bytes) -> bool:
+    """True for a line that GB18030 can read too and that is surely UTF-8: see `_TWO`."""
+    return _TWO.search(line) is not None and _decodes(line, "utf-8")
 
 
 class Stream(io.RawIOBase):
@@ -150,13 +162,16 @@ class Stream(io.RawIOBase):
         codec = self._encoding.codec
         try:
             text = lines.decode(codec)
+            mixed = codec == "gb18030" and _TWO.search(lines) is not None
         except UnicodeDecodeError:
+            mixed = True
+        if mixed:
             return b"\n".join(self._line_of_other(line, n) for n, line in enumerate(lines.split(b"\n"), self._line))
         return lines if codec == "utf-8" else text.encode()
 
     def _line_of_other(self, line: bytes, number: int) -> bytes:
         codec = self._encoding.codec
-        if _decodes(line, codec):
+        if _decodes(line, codec) and not (codec == "gb18030" and _looks_utf8(line)):
             return line if codec == "utf-8" else line.decode(codec).encode()
         other = "gb18030" if codec == "utf-8" else "utf-8"
         if _decodes(line, other):

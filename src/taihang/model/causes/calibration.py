@@ -1,7 +1,8 @@
 """Calibration: what the judges measured of a candidate, as one probability that the edge is there.
 
 A logistic regression over the measures, then isotonic regression on scenarios that the first never saw (Zadrozny and
-Elkan 2002). Both were fitted on generated scenarios (`scenarios`), so the probability is one over such scenarios.
+Elkan 2002). Both were fitted on generated scenarios (`bench/causes/fit.py`), so the probability is one over such
+scenarios.
 """
 
 from __future__ import annotations
@@ -52,6 +53,16 @@ class Calibrator:
         """One probability a row, strictly between 0 and 1."""
         found = np.interp(self.score(rows), np.array(self.knots), np.array(self.values))
         return np.asarray(np.clip(found, 0.001, 0.999))
+
+
+def pooled(parts: Sequence[events.Floats]) -> events.Floats:
+    """Several probabilities of the same as one: the mean of their log-odds (a logarithmic opinion pool, Genest 1984).
+
+    A regression that was fitted where the network is at home believes it more than another site bears out; the pool
+    holds it to what the tests say.
+    """
+    odds = [np.log(p / (1 - p)) for p in parts]
+    return np.asarray(1 / (1 + np.exp(-np.mean(odds, axis=0))))
 
 
 def measures(found: Sequence[statistical.Statistic]) -> events.Floats:
@@ -135,14 +146,18 @@ def error(probability: events.Floats, truth: events.Floats, bins: int = 10) -> f
 @functools.cache
 def load(name: str) -> Calibrator:
     """The parameters that come along under a name."""
-    data = (importlib.resources.files(__package__) / _FOLDER / f"{name}.json").read_bytes()
+    return read((importlib.resources.files(__package__) / _FOLDER / f"{name}.json").read_bytes())
+
+
+def read(data: bytes) -> Calibrator:
+    """Parameters as `dump` wrote them."""
     value: Mapping[str, object] = json.loads(data)
     held = {key: tuple(part) if isinstance(part, list) else part for key, part in value.items()}
     return Calibrator(**held, sha256=ids.digest(data))  # type: ignore[arg-type]
 
 
 def dump(made: Calibrator) -> bytes:
-    """The parameters as `load` reads them."""
+    """The parameters as `read` reads them."""
     value = {key: part for key, part in dataclasses.asdict(made).items() if key != "sha256"}
     return json.dumps(value, indent=1).encode() + b"\n"
 

@@ -96,13 +96,15 @@ class Chain(words.Word):
 class Graph(words.Word):
     """Kinds, the events that took part, edges with their verdicts, and chains.
 
-    `candidates` counts all that were judged; those without any sign are not listed.
+    `candidates` counts all that were judged; those without any sign are not listed. `what_if_by` names the judge that
+    was asked what if.
     """
 
     taihang: Literal["taihang-causes/1"] = "taihang-causes/1"
     synthetic: bool
     judges: tuple[str, ...]
     method: str
+    what_if_by: str = ""
     produced_by: tuple[words.Producer, ...]
     recordings: int
     candidates: int
@@ -130,6 +132,7 @@ def graph(judged: judging.Judged, *, synthetic: bool = False) -> Graph:
         synthetic=synthetic,
         judges=judged.judges,
         method=judged.method,
+        what_if_by=judged.asked,
         produced_by=judged.produced_by,
         recordings=len(judged.log.recordings),
         candidates=len(judged.edges),

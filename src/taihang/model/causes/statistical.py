@@ -8,7 +8,8 @@ the observer missed has been taken off.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from taihang.model.causes import events, fdr, pairs, shifting, triggering
 FEWEST = 5  # events of each kind; below, no test can tell anything
 _SCREEN = 0.1
 _SEED = 20_261_130
-_EMPTY = pairs.Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
+EMPTY = pairs.Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Statistic:
     kept: float = 0.0
     focus: float = 0.0
     lags: Lags | None = None
-    pairs: pairs.Pairs = _EMPTY
+    pairs: pairs.Pairs = EMPTY
     blame: events.Floats = dataclasses.field(default_factory=lambda: np.zeros(0))
     reason: str = ""
 
@@ -68,11 +69,21 @@ class _Marginal:
     reason: str
 
 
+class Keeps(Protocol):
+    """Gives what was made earlier of the candidates of one effect, or makes it (see `keeping`)."""
+
+    def __call__(
+        self, group: Sequence[proposing.Candidate], make: Callable[[], Sequence[Statistic]]
+    ) -> tuple[Statistic, ...]:
+        """In the order of the candidates."""
+
+
 def judge(
     line: events.Timeline,
     proposed: Sequence[proposing.Candidate],
     book: books.Book,
     progress: job.Progress | None = None,
+    kept: Keeps | None = None,
 ) -> tuple[Statistic, ...]:
     """A statistic for every candidate, in their order. The same log gives the same answer, whatever kinds are called.
 
@@ -80,19 +91,25 @@ def judge(
     """
     progress = progress or job.Silent()
     index = {kind: n for n, kind in enumerate(line.kinds)}
-    total = 2 * len(proposed)
-    screened: list[_Marginal] = []
-    for n, one in enumerate(proposed):
-        progress.update("model.causes:stage.tests", n, total)
-        screened.append(_marginal(line, index, one))
-    by_effect: dict[str, list[_Marginal]] = {}
-    for marginal in screened:
-        by_effect.setdefault(marginal.one.effect, []).append(marginal)
+    by_effect: dict[str, list[proposing.Candidate]] = {}
+    for one in proposed:
+        by_effect.setdefault(one.effect, []).append(one)
     weighed: dict[proposing.Candidate, Statistic] = {}
+
+    def made_of(group: Sequence[proposing.Candidate]) -> list[Statistic]:
+        screened = []
+        for n, one in enumerate(group):
+            progress.update("model.causes:stage.tests", len(weighed) + n / 2, len(proposed))
+            screened.append(_marginal(line, index, one))
+        progress.update("model.causes:stage.tests", len(weighed) + len(group) / 2, len(proposed))
+        told = _weighed(line, index, screened, book)
+        return [told[one] for one in group]
+
     for effect in sorted(by_effect):
-        progress.update("model.causes:stage.tests", len(proposed) + len(weighed), total)
-        weighed.update(_weighed(line, index, by_effect[effect], book))
-    progress.update("model.causes:stage.tests", total, max(total, 1))
+        group = by_effect[effect]
+        found = kept(group, lambda of=group: made_of(of)) if kept else made_of(group)  # type: ignore[misc]
+        weighed.update(zip(group, found, strict=True))
+    progress.update("model.causes:stage.tests", len(proposed), max(len(proposed), 1))
     made = [weighed[one] for one in proposed]
     able = [n for n, s in enumerate(made) if not s.reason]
     q = fdr.q_values([made[n].p for n in able], any_dependence=book.dependence == "any")
@@ -104,16 +121,16 @@ def judge(
 def _marginal(line: events.Timeline, index: Mapping[str, int], one: proposing.Candidate) -> _Marginal:
     causes, effects = line.of(index[one.cause]), line.of(index[one.effect])
     if min(len(causes), len(effects)) < FEWEST:
-        return _Marginal(one, _EMPTY, None, "few")
+        return _Marginal(one, EMPTY, None, "few")
     rows = np.concatenate([causes, effects])
     begun = line.span[line.stretch[rows], 0]
     if np.ptp(line.start[rows] - begun) < one.least_s:
-        return _Marginal(one, _EMPTY, None, "moment")
+        return _Marginal(one, EMPTY, None, "moment")
     if (one.same == "place" and max(line.place[rows]) < 0) or (one.same == "actor" and max(line.actor[rows]) < 0):
-        return _Marginal(one, _EMPTY, None, one.same)
+        return _Marginal(one, EMPTY, None, one.same)
     tested = shifting.test(shifting.correlogram(line, one), _SEED)
     if tested is None:
-        return _Marginal(one, _EMPTY, None, "short")
+        return _Marginal(one, EMPTY, None, "short")
     return _Marginal(one, pairs.within(line, one), tested, "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from taihang.core import evidence as proof
@@ -102,7 +103,7 @@ def _facts(
 
 
 def _picture(judged: judging.Judged, supported: Sequence[judging.Edge]) -> charts.Chain:
-    drawn = supported[:DRAWN]
+    drawn = _drawn(supported)
     kinds = list(dict.fromkeys(kind for e in drawn for kind in (e.cause, e.effect)))
     counts = {kind: len(judged.line.of(n)) for n, kind in enumerate(judged.line.kinds)}
     nodes = tuple(charts.Node(label=name(judged, kind), note=t("node", count=counts[kind])) for kind in kinds)
@@ -114,6 +115,19 @@ def _picture(judged: judging.Judged, supported: Sequence[judging.Edge]) -> chart
     return charts.Chain(
         title=t("title"), nodes=nodes, links=links, left_out=left, note=t("left_out", count=left) if left else None
     )
+
+
+def _drawn(supported: Sequence[judging.Edge]) -> list[judging.Edge]:
+    """The strongest chains, each whole, as far as one picture holds them; then the strongest of the rest."""
+    taken: dict[tuple[str, str], None] = {}
+    for chain in paths.paths(supported, len(supported))[0]:
+        further = dict.fromkeys(itertools.pairwise(chain.kinds))
+        if len({**taken, **further}) <= DRAWN:
+            taken |= further
+    for edge in supported:
+        if len(taken) < min(DRAWN, len(supported)):
+            taken.setdefault((edge.cause, edge.effect))
+    return [edge for edge in supported if (edge.cause, edge.effect) in taken]
 
 
 def lag(key: str, edge: judging.Edge) -> i18n.Text:
@@ -218,12 +232,18 @@ def _table(title: str, names: Sequence[str], rows: Sequence[tuple[sections.Cell,
 def _how(judged: judging.Judged) -> sections.Notes:
     book = judged.book.book
     told = [
-        t("how.statistical", missed=f"{100 * book.missed:g}%", fdr=f"{100 * book.fdr:g}%"),
+        t("how.statistical", missed=f"{100 * book.missed:g}%"),
+        t(f"how.rate.{'both' if 'network' in judged.judges else 'statistical'}", fdr=f"{100 * book.fdr:g}%"),
         t("how.confidence", method=judged.method),
     ]
     count, kinds = len(judged.line.kind), len(judged.line.kinds)
     if not judged.of("supported"):
         few = all(e.statistic.reason == "few" for e in judged.edges)
         told.insert(0, t("few_events", count=count, kinds=kinds, least=statistical.FEWEST) if few else t("none"))
-    told.append(t("how.alone") if judged.judges == ("statistical",) else t("how.what_if"))
+    if "network" in judged.judges:
+        told.append(t("how.network"))
+    if judged.judges == ("statistical",):
+        told.append(t("how.alone"))
+    if judged.asked:
+        told.append(t(f"how.what_if.{judged.asked}"))
     return sections.Notes(title=t("section.how"), paragraphs=tuple(told))

@@ -47,7 +47,11 @@ def asked(judged: judging.Judged, port: Imagines, progress: job.Progress | None 
     progress.update("model.causes:stage.asking", len(ranked), max(1, len(ranked)))
     edges = tuple(dataclasses.replace(e, what_if=moved.get((e.cause, e.effect))) for e in judged.edges)
     return dataclasses.replace(
-        judged, edges=edges, judges=(*judged.judges, port.name), produced_by=(*judged.produced_by, *port.produced_by)
+        judged,
+        edges=edges,
+        judges=tuple(dict.fromkeys((*judged.judges, port.name))),
+        produced_by=tuple(dict.fromkeys((*judged.produced_by, *port.produced_by))),
+        asked=port.name,
     )
 
 

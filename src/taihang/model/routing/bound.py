@@ -50,13 +50,15 @@ def learn(
     limit: float,
     delta: float = 0.05,
     groups: Sequence[Hashable] | None = None,
+    whole: bool = False,
     grid: Floats = GRID,
 ) -> Bound:
     """The threshold for one class from the edge's scores of segments that truly hold a violation.
 
     `scores` in [0, 1]. A miss is a violation whose score is below the threshold. Without `groups` the segments must be
     independent draws, and tests are exact; with them (one label a segment, such as its stream or its event) a group is
-    one draw, its loss the share of it that is missed, and tests are Hoeffding-Bentkus.
+    one draw, its loss the share of it that is missed, and tests are Hoeffding-Bentkus. `whole`: a group is missed when
+    all of it is, since one segment that is seen gives its event away; then tests are exact again.
     `grid` rises and must not depend on the scores. Raises ValueError for limits or scores outside (0, 1) and [0, 1].
     """
     found = np.asarray(scores, np.float64)
@@ -69,6 +71,10 @@ def learn(
     if groups is not None and len(groups) != found.size:
         raise ValueError("one group label a score")
     places = _places(groups)
+    if whole and places is not None:
+        highest = np.zeros(int(places.max(initial=-1)) + 1)
+        np.maximum.at(highest, places, found)
+        found, places = highest, None
     best: tuple[float, float] | None = None
     for threshold in grid.tolist():
         losses = _losses(found < threshold, places)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from taihang.core import words
 from taihang.model.routing import bound as bounds
@@ -133,8 +133,3 @@ def _able(path: ways.Path, policy: ways.Policy, reach: Collection[ways.Name]) ->
 def _whole(value: float) -> float:
     """A share in [0, 1]; what is no number is the worst."""
     return 1.0 if not math.isfinite(value) else min(1.0, max(0.0, value))
-
-
-def spent(routes: Sequence[Route], *, forced_too: bool = True) -> float:
-    """What these routes cost."""
-    return sum(r.cost for r in routes if forced_too or not r.forced)

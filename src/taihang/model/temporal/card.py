@@ -10,6 +10,8 @@ import pydantic
 from taihang.core import errors, ids, words
 
 WEIGHTS, CARD = "temporal.onnx", "temporal.json"
+SHIPPED = "synthetic"
+"""The name of the weights that come along, learnt from rendered scenes alone."""
 _LARGEST_CARD, _LARGEST_WEIGHTS = 1 << 20, 256 << 20
 
 Class = Annotated[str, pydantic.StringConstraints(pattern=r"^[\w][\w .-]{0,59}$")]
@@ -60,7 +62,12 @@ class Card(words.Word):
 
 
 def load(folder: Path) -> tuple[Card, bytes]:
-    """The card in a folder and its weights. Raises errors.UserError when they are not there or not each other's."""
+    """The card in a folder and its weights; `synthetic`, unless there is such a folder, is what comes along.
+
+    Raises errors.UserError when they are not there or not each other's.
+    """
+    if folder == Path(SHIPPED) and not folder.exists():
+        folder = Path(__file__).with_name("weights")
     try:
         with (folder / CARD).open("rb") as stream:
             raw = stream.read(_LARGEST_CARD + 1)

@@ -27,16 +27,33 @@ _STAGE = "model.temporal:stage.training"
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Film:
-    """Steps of one film and which classes go on at each: `going_on` (n, classes) bool."""
+    """Steps of one film and which classes go on at each: `going_on` (n, classes) bool. `soft`: what a teacher says of
+    each, (n, classes) in 0 to 1; None without one."""
 
     name: str
     steps: stepping.Steps
     going_on: npt.NDArray[np.bool_]
+    soft: stepping.Floats | None = None
+
+    @property
+    def difficulty(self) -> float:
+        """How unsure the teacher is, in bits a step and class; 0 without one."""
+        if self.soft is None or not self.soft.size:
+            return 0.0
+        p = np.clip(self.soft.astype(float), 1e-6, 1 - 1e-6)
+        return float(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)).mean())
+
+    def goal(self, weight: float) -> stepping.Floats:
+        """What is learnt: the labels, or with a teacher `weight` of what it says and the rest of the labels."""
+        hard = self.going_on.astype(np.float32)
+        return hard if self.soft is None else (1 - weight) * hard + weight * self.soft.astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train. `rounds` of `films` stretches of `length` steps; `rate`: learning rate; `seed`."""
+    """How to train. `rounds` of `films` stretches of `length` steps; `rate`: learning rate; `seed`. With a teacher:
+    `soft`: weight of what it says beside the labels; `easy`: share of the films, those it is surest of, to begin with.
+    """
 
     rounds: int = 600
     films: int = 4
@@ -44,10 +61,14 @@ class Plan:
     rate: float = 2e-3
     seed: int = 0
     checkpoint: Path | None = None
+    soft: float = 0.5
+    easy: float = 0.5
 
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.films < 1 or self.length < 1:
             raise ValueError("rounds, films and length are at least 1")
+        if not (0 <= self.soft <= 1 and 0 < self.easy <= 1):
+            raise ValueError("soft and easy are shares")
 
 
 def split(films: Sequence[Film]) -> tuple[list[Film], list[Film]]:
@@ -87,7 +108,9 @@ def train(films: Sequence[Film], classes: int, plan: Plan, work: Path, progress:
         for group in optimiser.param_groups:
             group["lr"] = plan.rate * _pace(round_ / plan.rounds)
         # Each round draws by its own number: a resumed run sees what an unbroken one sees.
-        pictures, numbers, goal, counted = _batch(usable, plan, np.random.default_rng((plan.seed, round_)))
+        pictures, numbers, goal, counted = _batch(
+            _easy(usable, plan, round_), plan, np.random.default_rng((plan.seed, round_))
+        )
         torch.manual_seed(plan.seed * 1_000_003 + round_)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(
             network(pictures, numbers), goal, pos_weight=weight, reduction="none"
@@ -122,6 +145,15 @@ def _pace(share: float) -> float:
     return min(1.0, 0.1 + 18 * share) * (0.02 + 0.98 * (1 + float(np.cos(np.pi * share))) / 2)
 
 
+def _easy(films: Sequence[Film], plan: Plan, round_: int) -> Sequence[Film]:
+    """With a teacher the films it is surest of come first, more with every round, all from the middle of the run on."""
+    if all(film.soft is None for film in films):
+        return films
+    share = min(1.0, plan.easy + (1 - plan.easy) * 2 * round_ / plan.rounds)
+    ordered = sorted(films, key=lambda film: (film.difficulty, film.name))
+    return ordered[: max(1, round(len(ordered) * share))]
+
+
 def _weights(films: Sequence[Film]) -> torch.Tensor:
     """How much more a rare class's steps count."""
     going_on = np.concatenate([film.going_on for film in films])
@@ -143,7 +175,7 @@ def _batch(
         first = int(dice.integers(0, max(1, len(chosen.steps) - (count - 1) * stride)))
         place = first + stride * np.arange(count)
         pictures, numbers = stepping.tensors(chosen.steps.part(place))
-        parts.append((*_varied(pictures, numbers, dice), chosen.going_on[place]))
+        parts.append((*_varied(pictures, numbers, dice), chosen.goal(plan.soft)[place]))
     return _padded(parts, plan.length)
 
 
@@ -179,7 +211,10 @@ def _padded(parts: list[Any], length: int) -> tuple[torch.Tensor, torch.Tensor, 
 
 def _key(films: Sequence[Film], plan: Plan) -> str:
     """Hash of all that decides the result."""
-    seen = [(film.name, ids.digest(film.steps.planes.tobytes()), ids.digest(film.going_on.tobytes())) for film in films]
+    seen = [
+        (film.name, *(ids.digest(part.tobytes()) for part in (film.steps.planes, film.going_on, film.goal(1.0))))
+        for film in films
+    ]
     code = stages.code_version("taihang.model.temporal")
     return ids.digest_json({"films": seen, "plan": repr(plan), "code": code, "torch": torch.__version__})
 

@@ -84,7 +84,7 @@ def test_a_flapping_line_loses_nothing_and_keeps_each_segment_once(tmp_path: Pat
         for number in range(12):
             one.put(number, film=bytes(40_000))
         one.link.start()
-        nodes.until(lambda: one.link.tries["failed"], "a failure")
+        nodes.until(lambda: one.link.failed, "a failure")
         for _ in range(4):
             line.mend()
             before = line.carried
@@ -146,6 +146,52 @@ def test_a_late_answer_is_taken_and_counted(tmp_path: Path) -> None:
     assert kept.counts["late"] == 1
 
 
+def _noted(kept: link.Sent, made: spool.Spool, number: int, *, violated: bool | None = None) -> None:
+    """A segment drawn by lot that the edge had cleared where its number is even; perhaps answered."""
+    made.put(_id(number), (0.0,), {"level": "red", "rule": "r", "drawn": True, "cleared": number % 2 == 0}, keep=True)
+    entry = made.next()
+    assert entry is not None
+    kept.note(entry, entry.facts())
+    made.done(entry)
+    if violated is not None:
+        kept.take({"id": _id(number), "sha256": entry.sha256, "violated": violated, "by": "m"})
+
+
+def test_what_was_sent_stays_within_a_size_and_the_audit_forgets_nothing(tmp_path: Path) -> None:
+    made = spool.Spool(tmp_path / "q", 1 << 20)
+    kept = link.Sent(tmp_path, late_s=60, most=20)
+    for number in range(100):
+        _noted(kept, made, number, violated=number % 3 == 0)
+    _noted(kept, made, 100)
+    assert kept.drawn() == {"r": (34, 17)}
+    again = link.Sent(tmp_path, late_s=60, most=20)
+    assert again.drawn() == {"r": (34, 17)}
+    assert again.waiting() == [_id(100)]
+    assert len(again.known) <= 20
+    assert len(link._rows(tmp_path / "answers.jsonl")) <= 20
+    for number in range(101, 140):
+        _noted(again, made, number)
+    # Of what nobody answered the oldest goes, and is counted.
+    assert (len(again.known) <= 20, again.counts["forgotten"] > 0) == (True, True)
+    assert again.waiting()[-1] == _id(139)
+    assert again.drawn() == {"r": (34, 17)}
+
+
+def test_old_segments_are_asked_about_too(tmp_path: Path, node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "_MOST_ASKED", 3)
+    monkeypatch.setattr(link, "_ASK_S", 0.05)
+    kept = cloud.Cloud(tmp_path / "cloud")
+    with _served(edge_cloud.create(kept, None)) as port:
+        one = node(port)
+        for number in range(8):
+            one.put(number)
+        one.link.start()
+        nodes.until(lambda: kept.counts["kept"] == 8, "the segments")
+        kept.answer(_id(0), violated=True, by="Li")
+        kept.answer(_id(7), violated=False, by="Li")
+        nodes.until(lambda: len(one.heard) == 2, "both answers")
+
+
 @pytest.mark.parametrize(
     "said",
     [{"id": _id(99), "sha256": "0" * 64}, {"id": _id(1)}, {}, [], {"id": _id(1), "sha256": "0" * 64, "answers": [3]}],
@@ -158,7 +204,7 @@ def test_a_segment_that_was_acknowledged_wrongly_is_not_given_up(said: Any, node
         one = node(port)
         one.put(1)
         one.link.start()
-        nodes.until(lambda: one.link.tries["failed"], "a failure")
+        nodes.until(lambda: one.link.failed, "a failure")
         assert len(one.spool) == 1
         assert not one.heard
 

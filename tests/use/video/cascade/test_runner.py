@@ -77,6 +77,25 @@ def test_a_film_is_warned_of_with_clip_and_scene_signed(tmp_path: Path, monkeypa
     assert done.status["streams"]["a.mp4"]["looked"] == done.status["streams"]["a.mp4"]["pictures"] == 50
 
 
+def test_a_node_that_tells_nobody_keeps_the_clips_within_a_size(tmp_path: Path) -> None:
+    film = nodes.film(tmp_path / "a.mp4", 40, [(s, s + 3) for s in range(1, 40, 8)])
+    out = tmp_path / "out"
+    plan = edge.settings([str(film)], rules=nodes.rules(tmp_path), detector="bright")
+    done = edge.run(plan, out=out)
+    rows = [json.loads(line) for line in (out / "alerts.jsonl").read_text().splitlines()]
+    assert len(rows) == done.status["clips"]["kept"] == 5
+    sizes = [(out / row["clip"]).stat().st_size for row in rows]
+    assert min(sizes) > 500
+    assert (out / rows[0]["clip"]).read_bytes()[4:8] == b"ftyp"
+    # With room for two the newest stay; what went is counted.
+    small = edge.settings([str(film)], rules=nodes.rules(tmp_path), detector="bright", clip_bytes=1 << 16)
+    small = small[0].model_copy(update={"clip_bytes": 2 * max(sizes) + 500}), None
+    done = edge.run(small, out=tmp_path / "small")
+    rows = [json.loads(line) for line in (tmp_path / "small" / "alerts.jsonl").read_text().splitlines()]
+    assert [(tmp_path / "small" / row["clip"]).exists() for row in rows] == [False] * 3 + [True] * 2
+    assert sum(done.status["clips"]["dropped"].values()) == 3
+
+
 def test_films_of_a_folder_are_one_stream_and_a_new_size_is_no_end(tmp_path: Path) -> None:
     (tmp_path / "films").mkdir()
     nodes.film(tmp_path / "films" / "a.mp4", 4, [])

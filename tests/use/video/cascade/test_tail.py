@@ -118,7 +118,7 @@ def test_the_scene_tells_boxes_tracks_counts_and_what_came_before(tmp_path: Path
         _add(kept, number, [(40, 30)])
     from collections import deque
 
-    told = segment.scene(kept.judge(), (160, 120), 1.0, deque([{"start_s": 0.0, "people": 1}]))
+    told = segment.scene(kept.judge(), (160, 120), None, 1.0, deque([{"start_s": 0.0, "people": 1}]))
     assert told["counts"] == {"person": 1}
     assert told["boxes"][0]["time_s"] == pytest.approx(2.2)
     [track] = told["tracks"]

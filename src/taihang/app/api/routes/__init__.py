@@ -1,6 +1,7 @@
 """Routes: thin functions that read a request, ask whether it may be, and hand it to the part that does it."""
 
 from taihang.app.api.routes import (
+    alerts,
     assets,
     certificates,
     deliveries,
@@ -27,7 +28,7 @@ ROUTERS = tuple(
     module.router
     for module in (
         *(system, session, providers, people, tokens, policies),
-        *(uploads, assets, lineage, findings, reports, certificates),
+        *(uploads, assets, lineage, findings, alerts, reports, certificates),
         *(jobs, schedules, tickets, rules, ledger),
         *(retention, quarantine, deliveries),
     )

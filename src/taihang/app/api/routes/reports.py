@@ -40,7 +40,7 @@ class File(forms.Answer):
 def list_reports(
     who: caller.Who,
     version: forms.Word = None,
-    kind: Literal["inspect", "profile", "assess", "monitor", "text", "certify"] | None = None,
+    kind: Literal["inspect", "profile", "assess", "monitor", "text", "certify", "live"] | None = None,
     after: paging.After = None,
     limit: paging.Limit = 50,
 ) -> paging.Page[words.Told]:

@@ -292,9 +292,12 @@ class _Page:
         page = await self._looking.api.get("reports", version=self._version["id"], limit=1)
         if page["items"]:
             report = page["items"][0]
-            ui.link(self._looking.t("videos.report"), f"/api/v1/reports/{report['id']}/files/report.html", new_tab=True)
             files = await self._looking.api.get(f"reports/{report['id']}/files")
             names = {one["name"] for one in files["items"]}
+            # An alert's report has no files.
+            if "report.html" in names:
+                page_of = f"/api/v1/reports/{report['id']}/files/report.html"
+                ui.link(self._looking.t("videos.report"), page_of, new_tab=True)
             if "report.docx" in names:
                 ui.link("DOCX", f"/api/v1/reports/{report['id']}/files/report.docx")
 

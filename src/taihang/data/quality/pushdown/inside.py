@@ -10,7 +10,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from taihang.core import errors
-from taihang.data.quality import target
+from taihang.data.quality import positions, target
 from taihang.data.quality.pushdown import dialects, seen, trees
 from taihang.engines.databases import postgresql as databases
 from taihang.engines.sources import postgresql
@@ -66,18 +66,20 @@ class Inside(target.Target):
         """False: a position is a block and a place in it."""
         return False
 
-    def bad(self, rows: target.Rows) -> Iterator[target.Bad]:
+    def bad(self, rows: positions.Positions) -> Iterator[target.Bad]:
         """The rows at these positions."""
         source = self.source
         assert isinstance(source, postgresql.Postgresql)
-        for start in range(0, len(rows), _PIECE):
-            some = [ctid(at) for at in rows[start : start + _PIECE].tolist()]
+        start = 0
+        for piece in (p[n : n + _PIECE] for p in rows.pieces() for n in range(0, len(p), _PIECE)):
+            some = [ctid(at) for at in piece.tolist()]
             found = self.database.fetch(source.located_query(), (some,))
             found.sort(key=lambda row: position(row[0]))
             arrays = [source.array(c, [r[n] for r in found], start) for n, c in enumerate(source.columns, start=1)]
             data = pa.RecordBatch.from_arrays(arrays, schema=source.schema)
             at = np.array([position(row[0]) for row in found], np.int64)
             yield target.Bad(at, data, source.table, places=[row[0] for row in found])
+            start += len(piece)
 
 
 def numbered(blocks: target.Rows, places: target.Rows) -> target.Rows:

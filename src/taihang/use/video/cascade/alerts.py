@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import base64
-import contextvars
 import datetime
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from taihang.core import errors, ids, words
 from taihang.core import finding as findings
+from taihang.core import ids, words
 from taihang.engines.notify import channel, mqtt, settings, webhook
-from taihang.use.video.cascade import spool
+from taihang.use.video.cascade import sending, spool
 
 TOPIC = "edge.alert"
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 60.0
+_LONGEST_PAUSE_S = 60.0
 _INLINE = 2 << 20  # clips beyond are named by their hash alone
+_INLINE_CONSOLE = 700 << 10  # an API takes a megabyte in one body, unless somebody allowed more
 _MOST_BYTES = 256 << 20
+_ROUTE = "/api/v1/alerts"
+_FOR_CONSOLE = ("id", "stream", "finding", "frame_at", "clip", "clip_from_s")
 
-Send = Callable[[bytes, str], None]
+Send = Callable[[spool.Entry], None]
 
 
 def alert(stream: str, one: findings.Finding, scene: Mapping[str, Any], times: Mapping[str, float]) -> dict[str, Any]:
-    """The facts of an alert. `times`: wall-clock seconds at which the stream's zero, `frame` and `left` were."""
+    """The facts of an alert. `times`: wall-clock seconds of the stream's `zero` and of `frame`; `clip`: seconds of the
+    stream at which the clip begins."""
     zero = times["zero"]
     return {
         "taihang": "alert/1",
@@ -42,6 +44,8 @@ def alert(stream: str, one: findings.Finding, scene: Mapping[str, Any], times: M
         "measured": one.measured,
         "since": moment(zero + (one.place.start_s or 0.0)),
         "frame_at": moment(times["frame"]),
+        "clip_from_s": round(times["clip"], 3),
+        "finding": one.model_dump(mode="json"),
         "scene": dict(scene),
     }
 
@@ -55,63 +59,53 @@ class Desk:
     """One sink, with a spool of its own, and a thread that empties it."""
 
     def __init__(self, name: str, send: Send, folder: Path, say: Callable[[str], None]) -> None:
-        self.name, self._send, self._say = name, send, say
+        self.name, self._send = name, send
         self.spool = spool.Spool(folder, _MOST_BYTES)
-        self.sent = self.failed = 0
-        self._down = False
-        self._wake, self._over = threading.Event(), threading.Event()
-        self._thread = threading.Thread(
-            target=contextvars.copy_context().run, args=(self._run,), name=f"alerts {name}", daemon=True
+        self.sent = 0
+        self._thread = sending.Sending(
+            f"alerts {name}", self.spool, self._one, lambda why: say(f"{name}: {why}"), longest_s=_LONGEST_PAUSE_S
         )
         self._thread.start()
+
+    @property
+    def failed(self) -> int:
+        """How often the sink did not take one."""
+        return self._thread.failed
 
     def put(self, facts: Mapping[str, Any], film: bytes, level: words.Level) -> None:
         """Keep an alert for this sink. Grave ones are never dropped."""
         rank = (-float(level.rank), time.time())
         self.spool.put(facts["id"], rank, facts, film, keep=level.reaches(words.Level.yellow), level=str(level))
-        self._wake.set()
+        self._thread.wake()
 
     def close(self, wait_s: float) -> None:
         """Give what waits `wait_s` to leave; the rest stays on the disk."""
-        until = time.monotonic() + wait_s
-        while len(self.spool) and not self._down and time.monotonic() < until:
-            time.sleep(0.02)
-        self._over.set()
-        self._wake.set()
-        self._thread.join(2.0)
+        self._thread.close(wait_s)
 
-    def _run(self) -> None:
-        pause = _FIRST_PAUSE_S
-        while not self._over.is_set():
-            entry = self.spool.next()
-            if entry is None:
-                self._wake.wait(1.0)
-                self._wake.clear()
-                continue
-            try:
-                self._send(body(entry), entry.id)
-            except (errors.TaihangError, OSError, ValueError) as error:
-                self.spool.back(entry)
-                self.failed += 1
-                if not self._down:
-                    self._say(f"{self.name}: {error}")
-                self._down = True
-                self._over.wait(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
-            else:
-                self.spool.done(entry)
-                self.sent += 1
-                self._down = False
-                pause = _FIRST_PAUSE_S
+    def _one(self) -> bool:
+        entry = self.spool.next()
+        if entry is None:
+            return False
+        try:
+            self._send(entry)
+        except BaseException:
+            self.spool.back(entry)
+            raise
+        self.spool.done(entry)
+        self.sent += 1
+        self._thread.reached()
+        return True
 
 
-def body(entry: spool.Entry) -> bytes:
-    """What is sent: the facts, when it left, and the clip (in base64 where it is small)."""
+def body(entry: spool.Entry, inline: int = _INLINE) -> dict[str, Any]:
+    """What is sent: the facts, when it left, and the clip (in base64 up to `inline` bytes)."""
     facts, film = entry.facts(), entry.film()
-    clip = {"sha256": ids.digest(film), "bytes": len(film), "type": "video/mp4"} if film else None
-    if clip is not None and len(film) <= _INLINE:
-        clip["base64"] = base64.b64encode(film).decode()
-    return json.dumps({**facts, "left_at": moment(time.time()), "clip": clip}, ensure_ascii=False).encode()
+    clip: dict[str, Any] | None = None
+    if film:
+        clip = {"sha256": ids.digest(film), "bytes": len(film), "type": "video/mp4"}
+        if len(film) <= inline:
+            clip["base64"] = base64.b64encode(film).decode()
+    return {**facts, "left_at": moment(time.time()), "clip": clip}
 
 
 def sender(address: str, secret: str | None) -> Send:
@@ -119,14 +113,37 @@ def sender(address: str, secret: str | None) -> Send:
     limits = settings.Settings.current().model_copy(update={"private_hosts": "*"})
     if address.startswith("mqtt"):
         publisher = mqtt.Publisher(address, secret, limits)
-        return lambda data, _ident: publisher.send(data)
+        return lambda entry: publisher.send(_json(body(entry)))
     to = channel.Webhook(kind="webhook", url=address)
     key = secret.encode() if secret else None
 
-    def post(data: bytes, ident: str) -> None:
-        webhook.send(to, data, ident=ident, topic=TOPIC, at=int(time.time()), secret=key, limits=limits)
+    def post(entry: spool.Entry) -> None:
+        webhook.post(
+            to, _json(body(entry)), ident=entry.id, topic=TOPIC, at=int(time.time()), secret=key, limits=limits
+        )
 
     return post
+
+
+def reporter(console: str, token: str, node: str) -> Send:
+    """How to reach a console: its route for alerts, as the account whose token this is."""
+    limits = settings.Settings.current().model_copy(update={"private_hosts": "*"})
+    to = channel.Webhook(kind="webhook", url=console.rstrip("/") + _ROUTE)
+
+    def post(entry: spool.Entry) -> None:
+        told = body(entry, _INLINE_CONSOLE)
+        given = {name: told[name] for name in _FOR_CONSOLE if name in told} | {"node": node}
+        # Pictures and numbers of frames are the stream's, which the console does not have: its evidence is the clip.
+        given["finding"] = {**told["finding"], "evidence": told["finding"]["evidence"][:1]}
+        webhook.post(
+            to, _json(given), ident=entry.id, topic=TOPIC, at=int(time.time()), secret=None, limits=limits, token=token
+        )
+
+    return post
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def place(folder: Path, address: str) -> Path:

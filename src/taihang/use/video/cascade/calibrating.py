@@ -63,15 +63,16 @@ def rows(path: Path) -> list[Row]:
     return found
 
 
-def learn(given: list[Row], *, limit: float, delta: float = 0.05, alpha: float = 0.1) -> Known:
-    """Bounds and sets by rule. Where a group is named, groups are the independent units."""
+def learn(given: list[Row], *, limit: float, delta: float = 0.05, alpha: float = 0.1, events: bool = False) -> Known:
+    """Bounds and sets by rule. Where a group is named, groups are the independent units; with `events` one is missed
+    only when all of it is."""
     bounds: dict[str, bound.Bound] = {}
     sets: dict[str, conformal.Sets] = {}
     for rule in sorted({row.rule for row in given}):
         own = [row for row in given if row.rule == rule]
         true = [row for row in own if row.violated]
         groups = [row.group for row in true] if any(row.group for row in true) else None
-        bounds[rule] = bound.learn([r.score for r in true], limit=limit, delta=delta, groups=groups)
+        bounds[rule] = bound.learn([r.score for r in true], limit=limit, delta=delta, groups=groups, whole=events)
         sets[rule] = conformal.fit([r.score for r in own], [r.violated for r in own], alpha=alpha)
     return Known(bounds, sets)
 
@@ -91,7 +92,7 @@ def _answered(folder: Path) -> list[Row]:
     kept = link.Sent(folder, 0.0)
     found = []
     for name, told in kept.answered.items():
-        sent = kept.known.get(name, {})
+        sent = kept.known[name]
         whole = bool(sent.get("drawn")) or not sent.get("bounded", True)
         score, violated = sent.get("score"), told.get("violated")
         if whole and isinstance(score, (int, float)) and isinstance(violated, bool) and 0 <= score <= 1:

@@ -9,6 +9,7 @@ import json
 import os
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,8 @@ from taihang.core import errors, ids, words
 from taihang.engines import stages
 from taihang.use.video.cascade import link, spool
 
+NOTES = "asked.json"  # why models settled nothing, by path
+_ANSWER = "answer.json"
 _MOST_FACTS = 4 << 20
 _MOST_ANSWERS = 50
 _Id = Annotated[str, pydantic.StringConstraints(pattern=r"^segment-[0-9a-f]{16}$")]
@@ -52,6 +55,7 @@ class Cloud:
         """Raises errors.UserError for a folder that is none of a receiving end, when it may not be made."""
         self.folder = folder
         self.counts: Counter[str] = Counter()
+        self.arrived: Callable[[str], None] = lambda _ident: None  # told each new segment's id
         self._lock = threading.Lock()
         if make:
             with stages.disk(folder):
@@ -72,7 +76,7 @@ class Cloud:
         body = sent.facts.encode(errors="replace")
         if ids.digest(body + film) != sent.sha256 or _named(body) != sent.id:
             raise errors.UserError("use.video:edge.body", reason="sha256")
-        place = self._place(sent.id)
+        place = self.place(sent.id)
         with self._lock:
             known = self._sha256(sent.id)
             if known is None:
@@ -83,6 +87,8 @@ class Cloud:
             else:
                 self.counts["conflict"] += 1
                 raise errors.Conflict("use.video:edge.other", id=sent.id)
+        if known is None:
+            self.arrived(sent.id)
         return {"id": sent.id, "sha256": sent.sha256, "answers": self._answers([sent.id])}
 
     def asked(self, raw: bytes) -> dict[str, Any]:
@@ -94,6 +100,75 @@ class Cloud:
 
         Raises errors.NotFound for a segment that is not here, errors.UserError for an answer that is none.
         """
+        file = self.place(ident) / _ANSWER
+        stages.write_bytes(file, self._told(ident, violated=violated, by=by, text=text))
+        return file
+
+    def answer_first(self, ident: str, *, violated: bool | None, by: str, text: str = "") -> bool:
+        """As `answer`, unless there is an answer: then False, and that one stays."""
+        file = self.place(ident) / _ANSWER
+        fresh = file.with_name(f".{_ANSWER}-{os.getpid()}-{threading.get_ident()}")
+        with stages.disk(file):
+            try:
+                stages.write_bytes(fresh, self._told(ident, violated=violated, by=by, text=text))
+                # A link does not replace: whoever was first stays.
+                os.link(fresh, file)
+            except FileExistsError:
+                return False
+            finally:
+                fresh.unlink(missing_ok=True)
+        return True
+
+    def answered(self, ident: str) -> bool:
+        """Whether there is an answer."""
+        return (self.place(ident) / _ANSWER).exists()
+
+    def facts(self, ident: str) -> dict[str, Any] | None:
+        """What the node told; None for a segment that is not here."""
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads((self.place(ident) / spool.FACTS).read_bytes())
+            return found if isinstance(found, dict) and words.Level(found["level"]) else None
+        return None
+
+    def waiting(self) -> list[str]:
+        """Ids without an answer."""
+        found = []
+        for place in (self.folder / "segments").iterdir():
+            if not place.name.startswith(".") and not (place / _ANSWER).exists():
+                with contextlib.suppress(OSError, ValueError, KeyError):
+                    found.append(str(json.loads((place / spool.FACTS).read_bytes())["id"]))
+        return found
+
+    def open(self) -> list[dict[str, Any]]:
+        """Segments without an answer, gravest first: id, facts but the scene, where the clip lies, and under `asked`
+        why models settled nothing."""
+        found = []
+        for ident in self.waiting():
+            facts, place = self.facts(ident), self.place(ident)
+            if facts is not None:
+                asked: Any = {}
+                with contextlib.suppress(OSError, ValueError):
+                    asked = json.loads((place / NOTES).read_bytes())
+                found.append(
+                    {k: v for k, v in facts.items() if k != "scene"}
+                    | {"clip": str(place / spool.FILM), "asked": asked if isinstance(asked, dict) else {}}
+                )
+        return sorted(found, key=lambda f: (-words.Level(f.get("level", "info")).rank, str(f.get("at"))))
+
+    def _answers(self, names: list[str]) -> list[dict[str, Any]]:
+        found = []
+        for name in names:
+            with contextlib.suppress(OSError, ValueError):
+                found.append(json.loads((self.place(name) / _ANSWER).read_bytes()))
+            if len(found) >= _MOST_ANSWERS:
+                break
+        return found
+
+    def place(self, ident: str) -> Path:
+        """The folder of a segment."""
+        return self.folder / "segments" / ids.digest(ident.encode())[:24]
+
+    def _told(self, ident: str, *, violated: bool | None, by: str, text: str) -> bytes:
         digest = self._sha256(ident)
         if digest is None:
             raise errors.NotFound("use.video:edge.unknown", id=ident, path=self.folder)
@@ -101,37 +176,11 @@ class Cloud:
             told = link.Answer(id=ident, sha256=digest, violated=violated, by=by, text=text)
         except pydantic.ValidationError as error:
             raise errors.UserError("use.video:edge.body", reason=str(error.errors()[0]["msg"])) from None
-        file = self._place(ident) / "answer.json"
-        stages.write_bytes(file, told.model_dump_json().encode())
-        return file
-
-    def open(self) -> list[dict[str, Any]]:
-        """Segments without an answer, gravest first: id, facts but the scene, and where the clip lies."""
-        found = []
-        for place in (self.folder / "segments").iterdir():
-            if place.name.startswith(".") or (place / "answer.json").exists():
-                continue
-            with contextlib.suppress(OSError, ValueError):
-                facts = json.loads((place / spool.FACTS).read_bytes())
-                facts.pop("scene", None)
-                found.append({**facts, "clip": str(place / spool.FILM)})
-        return sorted(found, key=lambda f: (-words.Level(f.get("level", "info")).rank, str(f.get("at"))))
-
-    def _answers(self, names: list[str]) -> list[dict[str, Any]]:
-        found = []
-        for name in names:
-            with contextlib.suppress(OSError, ValueError):
-                found.append(json.loads((self._place(name) / "answer.json").read_bytes()))
-            if len(found) >= _MOST_ANSWERS:
-                break
-        return found
-
-    def _place(self, ident: str) -> Path:
-        return self.folder / "segments" / ids.digest(ident.encode())[:24]
+        return told.model_dump_json().encode()
 
     def _sha256(self, ident: str) -> str | None:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            return str(json.loads((self._place(ident) / "entry.json").read_bytes())["sha256"])
+            return str(json.loads((self.place(ident) / "entry.json").read_bytes())["sha256"])
         return None
 
     def _keep(self, place: Path, files: dict[str, bytes], entry: dict[str, str]) -> None:

@@ -54,11 +54,13 @@ class Held(words.Word):
 class Config(words.Word):
     """Everything that may be changed while streams run.
 
-    `sources`: address by name. `zones`: a zones file by source name. `threshold`: the detector's. `queue_bytes`:
-    what may wait on the disk for the cloud. `segment_s`: length of a segment. `budget_per_hour`: cost units for paths
-    beyond the edge. `bounds`: by rule id. A rule without one has no threshold that holds: all its segments go up.
-    `calibration`: a table of segments with their truth (`calibrating`), from which bounds at `limit` are learnt for the
-    rules that `bounds` does not name.
+    `sources`: address by name. `zones`: a zones file by source name. `threshold`: the detector's. `console`: address
+    of a platform whose console shows alerts, for the account of `console_token`. `clip_bytes`: what clips of alerts
+    may take that the node keeps for itself; `queue_bytes`: what may wait on the disk for the cloud. `segment_s`: length
+    of a segment. `budget_per_hour`: cost units for paths beyond the edge. `bounds`: by rule id. A rule without one has
+    no threshold that holds: all its segments go up. `calibration`: a table of segments with their truth
+    (`calibrating`), from which bounds at `limit` are learnt for the rules that `bounds` does not name; with
+    `bound_on: events` a group of segments is missed only when none of them goes up.
     """
 
     sources: Annotated[dict[_Name, str], pydantic.Field(min_length=1, max_length=64)]
@@ -72,6 +74,9 @@ class Config(words.Word):
     cloud_secret: channel.Reference | None = None
     alerts: Annotated[tuple[_Sink, ...], pydantic.Field(max_length=16)] = ()
     alert_secret: channel.Reference | None = None
+    console: _Http | None = None
+    console_token: channel.Reference | None = None
+    clip_bytes: Annotated[int, pydantic.Field(ge=1 << 16)] = 256 << 20
     queue_bytes: Annotated[int, pydantic.Field(ge=1 << 16)] = 1 << 30
     stall_s: Annotated[float, pydantic.Field(ge=0.5, le=300)] = 5.0
     budget_per_hour: Annotated[float, pydantic.Field(ge=0, allow_inf_nan=False)] = 1000.0
@@ -79,13 +84,16 @@ class Config(words.Word):
     bounds: dict[words.Slug, Held] = {}
     calibration: str | None = None
     limit: Annotated[float, pydantic.Field(gt=0, lt=1)] = 0.05
+    bound_on: Literal["segments", "events"] = "segments"
     # Two configurations that name the same files are equal only when the files hold the same.
     _held: str = pydantic.PrivateAttr("")
 
     @property
     def files(self) -> list[Path]:
-        """Files that it names and whose contents count as its own: rulebook, zones, calibration."""
+        """Files that it names and whose contents count as its own: rulebook, zones, calibration, detector."""
         named = [self.rules, *self.zones.values(), *([self.calibration] if self.calibration is not None else [])]
+        # A detector's file and what stands beside it; a new version is rolled out under the same name.
+        named += [self.detector, f"{self.detector}.yaml"]
         return [path for path in map(Path, named) if path.is_file()]
 
     @property
@@ -98,6 +106,8 @@ class Config(words.Word):
         strangers = sorted(set(self.zones) - set(self.sources))
         if strangers:
             raise ValueError(f"zones of a source that is not there: {', '.join(strangers)}")
+        if (self.console is None) != (self.console_token is None):
+            raise ValueError("console and console_token need each other")
         return self
 
 

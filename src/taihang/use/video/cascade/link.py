@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import contextvars
 import json
-import random
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from taihang.core import errors, ids, words
+from taihang.core import ids, words
+from taihang.engines import stages
 from taihang.engines.notify import channel, settings, webhook
-from taihang.use.video.cascade import spool
+from taihang.use.video.cascade import sending, spool
 
 TOPIC = "edge.segment"
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+_LONGEST_PAUSE_S = 30.0
 _ASK_S = 5.0
 _MOST_ASKED = 200
 
@@ -47,16 +45,26 @@ class _Said(pydantic.BaseModel):
 
 
 class Sent:
-    """What was sent and not yet answered, in a file that survives."""
+    """What was sent, and what was answered, in files that survive.
 
-    def __init__(self, folder: Path, late_s: float) -> None:
+    Of more than `most` the oldest go, answered ones first; what the audit must not forget of them stays in `past`:
+    violations drawn by lot, and misses among them, by rule.
+    """
+
+    def __init__(self, folder: Path, late_s: float, most: int = 20_000) -> None:
         self._file, self._answers = folder / "sent.jsonl", folder / "answers.jsonl"
-        self.late_s = late_s
+        self.late_s, self.most = late_s, most
         self.counts: Counter[str] = Counter()
         self.known: dict[str, dict[str, Any]] = {}
+        self.past: dict[str, tuple[int, int]] = {}
         for row in _rows(self._file):
-            self.known[str(row.get("id"))] = row
-        self.answered = {str(row.get("id")): row for row in _rows(self._answers)}
+            if isinstance(row.get("past"), dict):
+                self.past = {str(k): (int(v[0]), int(v[1])) for k, v in row["past"].items()}
+            else:
+                self.known[str(row.get("id"))] = row
+        told = {str(row.get("id")): row for row in _rows(self._answers)}
+        self.answered = {name: row for name, row in told.items() if name in self.known}
+        self._trim()
 
     def note(self, entry: spool.Entry, facts: Mapping[str, Any]) -> None:
         """It was taken by the cloud."""
@@ -67,6 +75,34 @@ class Sent:
         }
         self.known[entry.id] = row
         _append(self._file, row)
+        self._trim()
+
+    def drawn(self) -> dict[str, tuple[int, int]]:
+        """Violations among the segments drawn by lot, and how many of them the edge had cleared, by rule."""
+        found = dict(self.past)
+        for name, told in list(self.answered.items()):  # another thread may add one
+            row = self.known.get(name, {})
+            if row.get("drawn") and told.get("violated"):
+                violations, missed = found.get(str(row.get("rule")), (0, 0))
+                found[str(row.get("rule"))] = violations + 1, missed + bool(row.get("cleared"))
+        return found
+
+    def _trim(self) -> None:
+        """Back to three quarters, in two files that each appear in one rename."""
+        if len(self.known) <= self.most:
+            return
+        order = [n for n in self.known if n in self.answered] + [n for n in self.known if n not in self.answered]
+        gone = set(order[: len(order) - self.most * 3 // 4])
+        self.counts["forgotten"] += sum(n not in self.answered for n in gone)
+        whole = self.drawn()
+        answered = {n: row for n, row in self.answered.items() if n not in gone}
+        self.known = {n: row for n, row in self.known.items() if n not in gone}
+        self.past, self.answered = {}, answered
+        rest = self.drawn()
+        self.past = {r: (v - rest.get(r, (0, 0))[0], m - rest.get(r, (0, 0))[1]) for r, (v, m) in whole.items()}
+        # First what was sent: an answer to what is not there counts for nothing, so that none is counted twice.
+        _whole(self._file, [{"past": self.past}, *self.known.values()])
+        _whole(self._answers, self.answered.values())
 
     def waiting(self) -> list[str]:
         """Ids without an answer, the newest last."""
@@ -113,14 +149,19 @@ class Link:
         self._url, self._node, self._heard, self._say = url.rstrip("/"), node, heard, say
         self._secret = secret.encode() if secret else None
         self.spool, self.sent = kept, sent
-        self.up = False
-        self.tries: Counter[str] = Counter()
         self._limits = settings.Settings.current().model_copy(update={"private_hosts": "*"})
-        self._wake, self._over = threading.Event(), threading.Event()
-        self._asked = 0.0
-        self._thread = threading.Thread(
-            target=contextvars.copy_context().run, args=(self._run,), name="link", daemon=True
-        )
+        self._asked, self._turn = 0.0, 0
+        self._thread = sending.Sending("link", kept, self._work, say, longest_s=_LONGEST_PAUSE_S)
+
+    @property
+    def up(self) -> bool:
+        """Whether the cloud answered last."""
+        return bool(self._thread.up)
+
+    @property
+    def failed(self) -> int:
+        """How often it did not."""
+        return self._thread.failed
 
     def start(self) -> None:
         """Begin."""
@@ -128,35 +169,14 @@ class Link:
 
     def wake(self) -> None:
         """Something new waits."""
-        self._wake.set()
+        self._thread.wake()
 
     def close(self, wait_s: float) -> None:
-        """Let what waits go for `wait_s` while the link is up; the rest stays on the disk."""
-        until = time.monotonic() + wait_s
-        while self.up and len(self.spool) and time.monotonic() < until:
-            time.sleep(0.02)
-        self._over.set()
-        self._wake.set()
-        self._thread.join(2.0)
+        """Let what waits go for `wait_s` unless the link is down; the rest stays on the disk."""
+        self._thread.close(wait_s)
 
-    def _run(self) -> None:
-        pause = _FIRST_PAUSE_S
-        while not self._over.is_set():
-            try:
-                busy = self._one() or self._ask()
-            except (errors.TaihangError, OSError, ValueError) as error:
-                if self.up or not self.tries["failed"]:
-                    self._say(str(error))
-                self.up = False
-                self.tries["failed"] += 1
-                # Nodes of one site that lost their line do not all come back in one moment.
-                self._over.wait(pause * (0.75 + 0.5 * random.random()))  # noqa: S311 - spreads, hides nothing
-                pause = min(pause * 2, _LONGEST_PAUSE_S)
-                continue
-            pause = _FIRST_PAUSE_S
-            if not busy:
-                self._wake.wait(0.5)
-                self._wake.clear()
+    def _work(self) -> bool:
+        return self._one() or self._ask()
 
     def _one(self) -> bool:
         """Send the gravest; True when there was one."""
@@ -185,7 +205,11 @@ class Link:
         if time.monotonic() - self._asked < _ASK_S:
             return False
         self._asked = time.monotonic()
-        waiting = self.sent.waiting()[-_MOST_ASKED:]
+        every = self.sent.waiting()
+        # In turns: an answer to an old one must come back, too.
+        self._turn = self._turn if self._turn < len(every) else 0
+        waiting = every[self._turn : self._turn + _MOST_ASKED]
+        self._turn += _MOST_ASKED
         self._take(self._post("/v1/answers", {"node": self._node, "ids": waiting}, ids.fresh_id("ask")))
         return False
 
@@ -200,8 +224,7 @@ class Link:
         except pydantic.ValidationError:
             self.sent.counts["malformed"] += 1
             raise ValueError(f"{self._url}: no answer of ours") from None
-        if not self.up:
-            self.up = True
+        if self._thread.reached():
             self._say("")
         return said
 
@@ -226,6 +249,10 @@ def _rows(file: Path) -> list[dict[str, Any]]:
                 if isinstance(row, dict):
                     found.append(row)
     return found
+
+
+def _whole(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    stages.write_bytes(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
 
 
 def _append(file: Path, row: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
 import os
 import threading
@@ -11,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from taihang.core import errors, i18n, words
 from taihang.engines import stages
@@ -21,13 +20,16 @@ from taihang.model.routing import audit, bound, router
 from taihang.rules import rulebook
 from taihang.use.video import scope as scopes
 from taihang.use.video import walk
-from taihang.use.video.cascade import alerts, calibrating, link, purse, segment, spool, stream, tail
+from taihang.use.video.cascade import alerts, calibrating, folder, link, purse, segment, spool, stream, tail
 from taihang.use.video.cascade import config as configs
 from taihang.use.video.zoning import zones as zoning
 
 _LOOK_S, _STATUS_S = 1.0, 2.0
 _JOIN_S = 60.0  # for the pictures that were taken
 _LINGER_S = 5.0  # for what waits to leave, at the end
+
+_CONSOLE = "console"  # its place among the sinks, whose names are addresses
+_BULKY = frozenset({"scene", "finding"})  # what the list of alerts leaves out
 
 Secret = Callable[[str], str]
 
@@ -59,10 +61,11 @@ class Runner:
         self._known = _known(self.config)
         with stages.disk(self._out):
             self._out.mkdir(parents=True, exist_ok=True)
-            self._alone = _alone(self._out)
-        self._lot = _lot(self._out / "lot.key")
+            self._alone = folder.alone(self._out)
+        self._lot = folder.lot(self._out / "lot.key")
         self._purse = purse.Purse(self.config.budget_per_hour)
         self.spool = spool.Spool(self._out / "queue", self.config.queue_bytes)
+        self.clips = spool.Spool(self._out / "clips", self.config.clip_bytes)
         self._sent = link.Sent(self._out, self.config.policy.latency_s)
         self._audits = self._audited()
         self._desks = self._opened(self.config, {})
@@ -113,13 +116,17 @@ class Runner:
     # What streams find.
 
     def alert(self, facts: Mapping[str, Any], film: bytes, level: words.Level) -> None:
-        """Tell every sink, and write it down."""
+        """Tell every sink, keep the clip, and write it down."""
         with self._lock:
             desks = list(self._desks.values())
         for desk in desks:
             desk.put(facts, film, level)
         self.counts["alerts"] += 1
-        _log(self._out / "alerts.jsonl", {k: v for k, v in facts.items() if k != "scene"})
+        # The least grave go first, and of one level the oldest.
+        rank = (-float(level.rank), -time.time())
+        kept = bool(film) and self.clips.put(facts["id"], rank, {"id": facts["id"]}, film, keep=False, level=str(level))
+        clip = str(self.clips.place(facts["id"]).relative_to(self._out) / spool.FILM) if kept else None
+        folder.log(self._out / "alerts.jsonl", {k: v for k, v in facts.items() if k not in _BULKY} | {"clip": clip})
         message = facts["message"]["zh" if i18n.current() == "zh" else "en"]
         self.plan.say(i18n.text("use.video:edge.alert", stream=facts["stream"], level=level, message=message))
 
@@ -176,13 +183,11 @@ class Runner:
 
     def _audited(self) -> dict[str, audit.Audit]:
         """Audits as what was answered before left them."""
-        found = {name: audit.Audit(held.limit, held.delta) for name, held in self._known.bounds.items()}
-        for name, told in self._sent.answered.items():
-            row = self._sent.known.get(name, {})
-            rule = str(row.get("rule"))
-            if row.get("drawn") and told.get("violated") and rule in found:
-                found[rule] = found[rule].noted(missed=bool(row.get("cleared")))
-        return found
+        drawn = self._sent.drawn()
+        return {
+            name: audit.Audit(held.limit, held.delta, *drawn.get(name, (0, 0)))
+            for name, held in self._known.bounds.items()
+        }
 
     # What may change while streams run.
 
@@ -209,15 +214,18 @@ class Runner:
     def _swap(self, fresh: configs.Config, gears: dict[str, stream.Gear], known: calibrating.Known) -> None:
         """Everything is built before anything is changed; streams that stay go on without a picture lost."""
         old = self.config
-        kept = self._desks if fresh.alert_secret == old.alert_secret else {}
-        gone = {address: desk for address, desk in self._desks.items() if address not in fresh.alerts or not kept}
-        told = self._opened(fresh, {a: d for a, d in kept.items() if a in fresh.alerts})
+        stay = set(fresh.alerts) if fresh.alert_secret == old.alert_secret else set()
+        if (fresh.console, fresh.console_token) == (old.console, old.console_token) and fresh.console:
+            stay.add(_CONSOLE)
+        gone = {name: desk for name, desk in self._desks.items() if name not in stay}
+        told = self._opened(fresh, {name: desk for name, desk in self._desks.items() if name in stay})
         with self._lock:
             self.config, self._known = fresh, known
             self._audits = self._audited()
             self._desks = told
         self._purse.resize(fresh.budget_per_hour)
         self.spool.resize(fresh.queue_bytes)
+        self.clips.resize(fresh.clip_bytes)
         self._sent.late_s = fresh.policy.latency_s
         for desk in gone.values():
             desk.close(0.0)
@@ -244,8 +252,16 @@ class Runner:
         """A desk for each sink by address; each goes on with what its spool holds. Senders first: they may refuse."""
         secret = self.plan.secret(settings.alert_secret) if settings.alert_secret else None
         senders = {one: alerts.sender(one, secret) for one in settings.alerts if one not in kept}
+        if settings.console is not None and settings.console_token is not None and _CONSOLE not in kept:
+            token = self.plan.secret(settings.console_token)
+            senders[_CONSOLE] = alerts.reporter(settings.console, token, self.plan.node)
         fresh = {
-            one: alerts.Desk(live.shown(one), send, alerts.place(self._out / "alerts", one), self.plan.say)
+            one: alerts.Desk(
+                "console" if one == _CONSOLE else live.shown(one),
+                send,
+                alerts.place(self._out / "alerts", one),
+                self.plan.say,
+            )
             for one, send in senders.items()
         }
         return {**kept, **fresh}
@@ -284,9 +300,10 @@ class Runner:
                     "most_bytes": self.spool.most_bytes,
                     "dropped": dict(self.spool.dropped),
                 },
+                "clips": {"kept": len(self.clips), "bytes": self.clips.size, "dropped": dict(self.clips.dropped)},
                 "link": None
                 if self._link is None
-                else {"up": self._link.up, **self._link.tries, "answers": dict(self._sent.counts)},
+                else {"up": self._link.up, "failed": self._link.failed, "answers": dict(self._sent.counts)},
                 "alerts": {
                     d.name: {
                         "waiting": len(d.spool),
@@ -326,7 +343,8 @@ def _known(settings: configs.Config) -> calibrating.Known:
     """Bounds and conformal sets of the configuration. Raises errors.UserError for a table that cannot be used."""
     told = calibrating.Known()
     if settings.calibration is not None:
-        told = calibrating.learn(calibrating.rows(Path(settings.calibration)), limit=settings.limit)
+        rows = calibrating.rows(Path(settings.calibration))
+        told = calibrating.learn(rows, limit=settings.limit, events=settings.bound_on == "events")
     given = {name: held.bound() for name, held in settings.bounds.items()}
     return calibrating.Known({**told.bounds, **given}, told.sets)
 
@@ -349,6 +367,7 @@ def _facts(name: str, done: stream.Done, way: router.Route, path: str) -> dict[s
         "at": alerts.moment(done.cut.wall),
         "level": str(way.segment.level),
         "rule": way.segment.kind,
+        "title": next(p.title for p in done.plays if p.rule == way.segment.kind).model_dump(),
         "score": round(way.segment.score, 4),
         "complexity": dataclasses.asdict(done.cut.complexity()),
         "weights": {n: round(v, 4) for n, v in way.weights.items()},
@@ -357,29 +376,3 @@ def _facts(name: str, done: stream.Done, way: router.Route, path: str) -> dict[s
         "plays": [{"rule": p.rule, "level": str(p.level), "score": round(p.score, 4)} for p in done.plays],
         "scene": done.scene,
     }
-
-
-def _alone(folder: Path) -> TextIO:
-    """A lock on the folder, held until it is closed. Raises errors.Conflict when another node has it."""
-    lock = (folder / "lock").open("w", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise errors.Conflict("use.video:edge.busy", path=folder) from None
-    return lock
-
-
-def _lot(file: Path) -> bytes:
-    """The secret of the audit's lot, made once."""
-    if file.is_file() and len(key := file.read_bytes()) >= 16:
-        return key
-    key = os.urandom(32)
-    stages.write_bytes(file, key)
-    file.chmod(0o600)
-    return key
-
-
-def _log(file: Path, row: Mapping[str, Any]) -> None:
-    with stages.disk(file), file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(row, ensure_ascii=False) + "\n")

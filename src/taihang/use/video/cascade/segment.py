@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from taihang.core import ids, words
+from taihang.core import i18n, ids, words
 from taihang.engines.media import frame
 from taihang.model.routing import complexity, router
 from taihang.rules import rulebook
 from taihang.use.video.cascade import episodes, tail
 from taihang.use.video.select import sight
+from taihang.use.video.zoning import zones as zoning
 
 _MOST_UNSURE = 0.9  # the score of what was not found violated
 CONTEXT = 5  # earlier segments that are told along
@@ -74,6 +75,7 @@ class Play:
     rule: str
     level: words.Level
     score: float
+    title: i18n.Text
 
 
 def plays(
@@ -88,7 +90,7 @@ def plays(
     """
     if not cut.looked or judged is None:
         names = list(judged.judgement.counts) if judged is not None else [c.rule.id for c in book.rules]
-        unseen = [Play(name, book[name].level, _MOST_UNSURE) for name in names]
+        unseen = [Play(name, book[name].level, _MOST_UNSURE, book[name].title) for name in names]
         return sorted(unseen, key=lambda p: (-p.level.rank, p.rule))
     violated = {e.finding.rule.id for e in begun}
     suspected = {s.rule for s in judged.judgement.suspects if s.start_s < end_s and s.end_s > cut.start_s}
@@ -101,7 +103,7 @@ def plays(
             counts = judged.judgement.counts[name]
             held = counts.violated / counts.judged if counts.judged else 0.0
             score = min(_MOST_UNSURE, 0.3 * min(1.0, cut.best) + 0.4 * held + (0.2 if name in suspected else 0.0))
-        found.append(Play(name, rule.level, score))
+        found.append(Play(name, rule.level, score, rule.title))
     return sorted(found, key=lambda p: (-p.level.rank, -p.score, p.rule))
 
 
@@ -121,10 +123,14 @@ def heaviest(found: Sequence[Play], ident: str, cut: Cut) -> router.Segment | No
     )
 
 
-def scene(judged: tail.Judged | None, size: tuple[int, int], start_s: float, context: deque[dict[str, Any]]) -> dict[
-    str, Any
-]:  # fmt: skip
-    """The scene as the cloud is told it: boxes of the newest picture, tracks, counts, and what came before."""
+def scene(
+    judged: tail.Judged | None,
+    size: tuple[int, int],
+    zones: zoning.Zones | None,
+    start_s: float,
+    context: deque[dict[str, Any]],
+) -> dict[str, Any]:
+    """The scene as the cloud is told it: boxes of the newest picture, tracks, counts, zones, and what came before."""
     boxes: list[dict[str, Any]] = []
     tracks: list[dict[str, Any]] = []
     if judged is not None and judged.tracked.num_rows:
@@ -146,7 +152,17 @@ def scene(judged: tail.Judged | None, size: tuple[int, int], start_s: float, con
             for name, own in sorted(members.items())
         ]
     counts = Counter(box["label"] for box in boxes)
-    return {"size": list(size), "boxes": boxes, "tracks": tracks, "counts": dict(counts), "context": list(context)}
+    drawn = zones.zones if zones is not None else ()
+    return {
+        "size": list(size),
+        "boxes": boxes,
+        "tracks": tracks,
+        "counts": dict(counts),
+        "zones": [
+            {"name": z.name, "kind": z.kind, "points": [[round(x, 1), round(y, 1)] for x, y in z.points]} for z in drawn
+        ],
+        "context": list(context),
+    }
 
 
 def _rounded(row: Mapping[str, Any]) -> dict[str, Any]:

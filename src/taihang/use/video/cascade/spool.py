@@ -122,6 +122,10 @@ class Spool:
             if self._entries.pop(entry.id, None) is not None:
                 self._remove(entry.folder)
 
+    def place(self, ident: str) -> Path:
+        """The folder of an entry, while it is there."""
+        return self.folder / f"entry-{ids.digest(ident.encode())[:24]}"
+
     def resize(self, most_bytes: int) -> None:
         """Another limit, from now on."""
         with self._lock:
@@ -171,7 +175,7 @@ class Spool:
     def _write(self, ident: str, rank: tuple[float, ...], body: bytes, film: bytes, *, keep: bool) -> Entry:
         digest = ids.digest(body + film)
         head = {"id": ident, "rank": list(rank), "keep": keep, "sha256": digest}
-        place = self.folder / f"entry-{ids.digest(ident.encode())[:24]}"
+        place = self.place(ident)
         part = self.folder / f".part-{place.name}"
         shutil.rmtree(part, ignore_errors=True)
         try:

@@ -227,6 +227,9 @@ class Stream:
             self._say(f"{self.name}: {error}")
             return None
 
+    def _zones(self) -> zoning.Zones | None:
+        return self._tail.scene.zones if self._tail is not None else None
+
     def _judge(self, *, frame_at: float | None = None, force: bool = False) -> None:
         if self._tail is None or self._made_for is None or (force and self._judged_at == -np.inf):
             return
@@ -243,8 +246,9 @@ class Stream:
         self.counts["alerts"] += 1
         with self._lock:
             pictures = list(self._clips)
-        told = segment.scene(self._judged, self._size, (one.place.start_s or 0.0) - 1.0, self._context)
-        facts = alerts.alert(self.name, one, told, {"zero": self._zero, "frame": frame_at})
+        told = segment.scene(self._judged, self._size, self._zones(), (one.place.start_s or 0.0) - 1.0, self._context)
+        times = {"zero": self._zero, "frame": frame_at, "clip": pictures[0][0] if pictures else frame_at - self._zero}
+        facts = alerts.alert(self.name, one, told, times)
         self._outlet.alert(facts, reel.film(pictures), one.level)
 
     def _close(self, now_s: float) -> None:
@@ -259,7 +263,7 @@ class Stream:
             begun = self._episodes.during(cut.start_s, end + 1e-3)
             book = self._made_for.book if self._made_for is not None else self.gear.book
             played = segment.plays(book, self._judged, begun, cut, end)
-            told = segment.scene(self._judged, self._size, cut.start_s, self._context)
+            told = segment.scene(self._judged, self._size, self._zones(), cut.start_s, self._context)
             done = Done(segment.name(self.name, cut.wall, cut.start_s), cut, end, played, told)
             self._context.append({"start_s": round(cut.start_s, 2), "people": cut.people, "labels": dict(cut.labels)})
             self.counts["segments"] += 1

@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ import pyarrow as pa
 from taihang.core import i18n, words
 from taihang.engines import tables as engines
 from taihang.rules import judge as judging
-from taihang.rules import judgement, rulebook
+from taihang.rules import judgement, planning, rulebook
 from taihang.rules import rule as ruling
 from taihang.rules import table as ruled
 from taihang.use.video import scope as scopes
@@ -77,6 +78,7 @@ class Tail:
         self.keep_s = reach(scene.book)
         self._looks: deque[_Look] = deque() if before is None else before._looks
         self._engine: engines.Engine | None = None if before is None else before._engine
+        self._planned: tuple[Any, planning.Plan] | None = None
         self._tracker: track.Tracker = (
             track.Tracker(*scene.size, camera=scene.scope.camera) if before is None else before._tracker
         )
@@ -140,7 +142,11 @@ class Tail:
         }
         if self._engine is None:
             self._engine = engines.Engine()
-        return judging.judge(scene.book, ruled_on, scene.able(), engine=self._engine)
+        able = scene.able()
+        shape = (able, {name: table.data.schema for name, table in ruled_on.items()})
+        if self._planned is None or self._planned[0] != shape:
+            self._planned = shape, planning.plan(scene.book, ruled_on, able, self._engine)
+        return judging.planned(scene.book, ruled_on, self._planned[1], self._engine)
 
     def close(self) -> None:
         """Let go of the database that rules run in; judging opens another."""

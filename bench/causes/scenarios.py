@@ -45,15 +45,16 @@ class _Edge:
     spread: float
 
 
-def scenario(seed: int, *, null: bool = False, missed: float = 0.2) -> Scenario:
+def scenario(seed: int, *, null: bool = False, missed: float = 0.2, recordings: int | None = None) -> Scenario:
     """The scenario of a seed; a `null` one has no causes at all, but the same rhythms."""
     random = np.random.default_rng((seed, 7919))
     kinds = int(random.integers(5, 12))
     planted = () if null else _planted(random, kinds)
-    recordings: list[events.Recording] = []
+    made: list[events.Recording] = []
     parents: dict[str, str] = {}
     per_hour = random.uniform(4, 40, kinds)
-    for n in range(int(random.integers(2, 12))):
+    count = int(random.integers(2, 12))
+    for n in range(recordings or count):
         length = float(random.uniform(600, 3600))
         born = _born(random, per_hour, planted, length)
         seen = [b for b in range(len(born)) if random.random() > missed]
@@ -71,11 +72,11 @@ def scenario(seed: int, *, null: bool = False, missed: float = 0.2) -> Scenario:
             at = float(random.uniform(0, length))
             kind, place, actor = (int(random.integers(0, most)) for most in (kinds, _PLACES, _ACTORS))
             held.append(events.Event(f"r{n}f{m}", f"k{kind}", at, at + 1, place=f"p{place}", actor=f"a{actor}"))
-        recordings.append(events.Recording(f"r{n}", length, tuple(sorted(held, key=lambda e: e.start_s))))
+        made.append(events.Recording(f"r{n}", length, tuple(sorted(held, key=lambda e: e.start_s))))
     names_ = {f"k{n}" for n in range(kinds)}
     edges = frozenset((f"k{e.cause}", f"k{e.effect}") for e in planted)
     assert all(set(e) <= names_ for e in edges)
-    return Scenario(events.Log(tuple(recordings)), edges, parents)
+    return Scenario(events.Log(tuple(made)), edges, parents)
 
 
 def _planted(random: np.random.Generator, kinds: int) -> tuple[_Edge, ...]:

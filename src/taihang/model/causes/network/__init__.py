@@ -1,0 +1,1 @@
+"""The judge that was learned: a graph-attention network over single events."""
