@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import os
@@ -27,9 +28,10 @@ from taihang.app import cataloguing, cli, distil, edge, places
 from taihang.app.jobs import kinds
 from taihang.app.migrations import upgrade
 from taihang.catalog import catalogue
-from taihang.core import errors, i18n, job, principal
+from taihang.core import errors, i18n, ids, job, principal
 from taihang.engines.store import opening
 from taihang.model.distil import memory, versions
+from taihang.use.video.cascade import cloud
 from tests.house import source
 from tests.model.distil import squares
 
@@ -125,6 +127,43 @@ def test_what_is_held_back_is_never_learnt_from(school: Path, model: Path, tmp_p
     assert (done.state, done.left_out) == ("nothing", 80)
 
 
+def _segments(folder: Path, scratch: Path, count: int) -> cloud.Cloud:
+    """A receiving end with segments of eight pictures each."""
+    kept = cloud.Cloud(folder)
+    for number in range(count):
+        film = squares.clip(scratch / f"{number}.mp4", range(600 + 8 * number, 608 + 8 * number))
+        name = ids.content_id("segment", number)
+        facts = json.dumps({"id": name, "level": "red", "rule": "keep-out"})
+        told = {"node": "n1", "id": name, "sha256": ids.digest(facts.encode() + film), "facts": facts}
+        kept.take(json.dumps({**told, "clip": base64.b64encode(film).decode()}).encode())
+    return kept
+
+
+def test_answers_to_segments_are_labels_and_one_that_came_later_makes_its_pictures_new(
+    school: Path, model: Path, tmp_path: Path
+) -> None:
+    kept = _segments(tmp_path / "cloud", tmp_path, 5)
+    names = kept.waiting()
+    plain = dataclasses.replace(LOOP, fps=2.0)
+    heard = dataclasses.replace(plain, answers={"keep-out": "blue"})
+    assert _run(school, tmp_path / "cloud", model, plain).learnt == 40
+    assert _run(school, tmp_path / "cloud", model, plain).state == "nothing"
+    run = testing.CliRunner()
+    for name in names[:2]:
+        done = run.invoke(cli.app, ["edge", "answer", str(tmp_path / "cloud"), name, "violated", "--by", "li"])
+        assert done.exit_code == 0
+    # All but the surest blue square is below this: the verdicts make one certain in each segment.
+    sure = _run(school, tmp_path / "cloud", model, dataclasses.replace(heard, sure=0.9999))
+    assert (sure.learnt, sure.confirmed, sure.withdrawn) == (16, 2, 0)
+    assert _run(school, tmp_path / "cloud", model, heard).state == "nothing"
+    for name in names:
+        kept.answer(name, violated=False, by="li")
+    clear = _run(school, tmp_path / "cloud", model, heard)
+    assert (clear.learnt, clear.confirmed) == (40, 0) and clear.withdrawn > 40
+    # Whoever says that no square is blue gets a student that sees none: the gate keeps it out.
+    assert clear.verdict is not None and [one.name for one in clear.verdict.refused] == ["blue"]
+
+
 class _Stops(job.Silent):
     def update(self, stage: str, done: float, total: float) -> None:
         if stage.endswith("stage.training") and done >= 30:
@@ -212,6 +251,9 @@ def test_the_verbs_say_what_happened_in_both_languages_and_the_catalogue_knows_t
         (["{samples}", "--size", "33x32"], "33x32"),
         (["{samples}", "--size", "wide"], "wide"),
         (["{samples}", "--called", "red"], "CLASS=NAME"),
+        (["{samples}", "--answers", "keep-out"], "RULE=CLASS"),
+        (["{samples}", "--answers", "keep-out=green"], "green"),
+        (["{samples}", "--answers", "keep-out=blue"], "receiving end"),
         (["{samples}", "--model", "{new}"], "--floor"),
         (["{samples}", "--model", "{file}"], "in the way"),
     ],

@@ -36,6 +36,8 @@ class Options:
     `called`: the teacher's name for a class, where that is another. `protect`: classes that must not lose, all by
     default. `size`: height and width of the student's picture, each a multiple of 16. `width`: how large the student
     is. `sure`: from which score a teacher's box is a hard label. `fps`: pictures a second of a segment's clip.
+    `answers`: the class that a rule speaks of, so that answers to segments count as labels: where the rule was answered
+    violated the thing is there, where it was answered clear there is none.
     `synthetic`: the pictures are drawn.
     """
 
@@ -49,6 +51,7 @@ class Options:
     sure: float = 0.4
     wait_s: float = 60.0
     fps: float = 0.5
+    answers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     margin: float = 0.02
     floor: float | None = None
     synthetic: bool = False
@@ -62,7 +65,8 @@ class Options:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Done:
     """How a run ended: `nothing` was new, or the gate passed or refused the student. `learnt`: new pictures;
-    `rehearsed`: earlier ones; `lost`: pictures without an answer, by reason; `left_out`: those that are held back."""
+    `rehearsed`: earlier ones; `lost`: pictures without an answer, by reason; `left_out`: those that are held back;
+    `confirmed`, `withdrawn`: boxes of the teacher's that answers to segments made certain, or took back."""
 
     state: State
     verdict: gate.Verdict | None
@@ -72,6 +76,8 @@ class Done:
     lost: Mapping[str, int]
     left_out: int
     rolled_out: versions.Told | None
+    confirmed: int = 0
+    withdrawn: int = 0
 
 
 def run(
@@ -99,14 +105,15 @@ def run(
     with shelf.alone():
         size, classes = _form(shelf, chosen)
         back = pictures.held(Path(held), size, classes)
+        _answerable(Path(samples), chosen, back.classes)
         gate.check(back.classes, _protected(chosen, back.classes), shelf.in_use is not None, chosen.gate())
         of = teachers.Teacher(teacher, back.classes, size, chosen.called)
         remembered = memory.Memory(shelf.folder / "memory", back.classes, size)
-        fresh, left_out = _collected(Path(samples), back, remembered.seen(), of.version, chosen.fps)
+        fresh, left_out = _collected(Path(samples), back, remembered.seen(), of.version, chosen)
         if not fresh:
             return Done("nothing", None, None, 0, 0, {}, left_out, None)
         kept = stages.Stages(home.folder() / "distil" / "answers")
-        asked = asking.ask(of, fresh, asking.Plan(chosen.sure, chosen.wait_s), kept, progress)
+        asked = asking.ask(of, fresh, asking.Plan(chosen.sure, chosen.wait_s, chosen.answers), kept, progress)
         earlier = remembered.lessons()
         data, weights = _taught(shelf, asked.lessons, earlier, back.classes, size, chosen, progress)
         verdict = _judged(shelf, data, back, chosen, progress)
@@ -119,9 +126,12 @@ def run(
             remembered.remember(asked.lessons)
         made = shelf.roll_out() if verdict.passed and chosen.roll_out else None
         # Last: a run that was killed before is done again whole.
-        remembered.note({_asked(of.version, one.sha256) for one in fresh})
+        remembered.note({_asked(of.version, one, chosen) for one in fresh})
         state: State = "passed" if verdict.passed else "refused"
-        return Done(state, verdict, path, len(asked.lessons), len(earlier), asked.lost, left_out, made)
+        return Done(
+            state, verdict, path, len(asked.lessons), len(earlier), asked.lost, left_out, made, asked.confirmed,
+            asked.withdrawn,
+        )  # fmt: skip
 
 
 def judge(
@@ -238,23 +248,34 @@ def _protected(chosen: Options, classes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _collected(
-    samples: Path, back: pictures.Held, seen: set[str], version: str, fps: float
+    samples: Path, back: pictures.Held, seen: set[str], version: str, chosen: Options
 ) -> tuple[list[pictures.Picture], int]:
     """Pictures that this teacher was not asked about, each once, and how many were left out as held back."""
     held = {one.sha256 for one in back.pictures}
     found: dict[str, pictures.Picture] = {}
     left_out = 0
-    given = harvest.pictures_of(samples, fps) if harvest.is_one(samples) else pictures.folder(samples)
+    given = harvest.pictures_of(samples, chosen.fps) if harvest.is_one(samples) else pictures.folder(samples)
     for one in given:
         if one.sha256 in held:
             left_out += 1
-        elif _asked(version, one.sha256) not in seen:
+        elif _asked(version, one, chosen) not in seen:
             found.setdefault(one.sha256, one)
     return list(found.values()), left_out
 
 
-def _asked(version: str, picture: str) -> str:
-    return f"{version[:16]}:{picture[:32]}"
+def _asked(version: str, one: pictures.Picture, chosen: Options) -> str:
+    """What is remembered of a picture; an answer that came since makes it a new one."""
+    known = one.answered is not None and one.answered.rule in chosen.answers
+    said = f":{one.answered.violated}" if one.answered is not None and known else ""
+    return f"{version[:16]}:{one.sha256[:32]}{said}"
+
+
+def _answerable(samples: Path, chosen: Options, classes: tuple[str, ...]) -> None:
+    """Refuse answers that can teach nothing. Raises errors.UserError."""
+    if strangers := sorted(set(chosen.answers.values()) - set(classes)):
+        raise errors.UserError("model.distil:answers", unknown=", ".join(strangers), known=", ".join(classes))
+    if chosen.answers and not harvest.is_one(samples):
+        raise errors.UserError("use.video:edge.no_cloud", path=samples)
 
 
 def _taught(  # noqa: PLR0917 - what a student is made of

@@ -4,8 +4,10 @@ learnt in seconds."""
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import onnx
@@ -99,3 +101,17 @@ def folder(place: Path, seeds: range, labels: bool = True, names: tuple[str, ...
     if labels:
         (place / "labels.json").write_text(json.dumps(told), encoding="utf-8")
     return place
+
+
+def clip(path: Path, seeds: range) -> bytes:
+    """A film that shows each scene for half a second."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"crf": "1", "g": "5"})
+        stream.width, stream.height, stream.pix_fmt = SIZE[1], SIZE[0], "yuv444p"
+        for number in range(5 * len(seeds)):
+            image, _ = scene(seeds[number // 5])
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, 10)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path.read_bytes()

@@ -125,6 +125,7 @@ class Distil(Parameters):
     held: str
     model: str
     called: dict[str, str] = {}
+    answers: dict[str, str] = {}
     classes: tuple[str, ...] | None = pydantic.Field(default=None, max_length=100)
     protect: tuple[str, ...] | None = pydantic.Field(default=None, max_length=100)
     size: tuple[int, int] | None = None
@@ -331,6 +332,7 @@ def _distil(given: Distil, context: kinds.Context) -> kinds.Result:
     )
     summary: dict[str, Any] = {"exit_code": int(done.state == "refused"), "state": done.state}
     summary |= {"learnt": done.learnt, "lost": dict(done.lost)}
+    summary |= {"confirmed": done.confirmed, "withdrawn": done.withdrawn}
     if done.verdict is None:
         return kinds.Result(summary=summary)
     distil.written(done.verdict, context.folder)

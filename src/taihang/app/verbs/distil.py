@@ -45,15 +45,18 @@ def _run(
     floor: _Floor = None,
     roll_out: Annotated[bool, typer.Option("--rollout", help=t("help.distil_roll_out"))] = False,
     synthetic: Annotated[bool, typer.Option("--synthetic", help=t("help.distil_synthetic"))] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help=t("help.seed"))] = 0,
+    answers: Annotated[
+        list[str] | None, typer.Option("--answers", metavar="RULE=CLASS", help=t("help.distil_answers"))
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help=t("help.seed_training"))] = 0,
     lang: Lang = None,
 ) -> None:
     from taihang.app import distil, terminal
 
     options = distil.Options(
-        called=_pairs(called or ()), classes=_names(classes), protect=_names(protect), size=_size(size), rounds=rounds,
-        width=width, seed=seed, sure=sure, wait_s=wait, margin=margin, floor=floor, synthetic=synthetic,
-        roll_out=roll_out,
+        called=_pairs("--called", "CLASS=NAME", called or ()), answers=_pairs("--answers", "RULE=CLASS", answers or ()),
+        classes=_names(classes), protect=_names(protect), size=_size(size), rounds=rounds, width=width, seed=seed,
+        sure=sure, wait_s=wait, margin=margin, floor=floor, synthetic=synthetic, roll_out=roll_out,
     )  # fmt: skip
     with terminal.Progress() as progress:
         done = distil.run(samples, teacher=teacher, held=held, model=model, options=options, progress=progress)
@@ -133,6 +136,8 @@ def _ran(done: distil.Done) -> None:
         typer.echo(i18n.text("app:distil.nothing"))
         return
     typer.echo(i18n.text("app:distil.learnt", new=done.learnt, old=done.rehearsed))
+    if done.confirmed or done.withdrawn:
+        typer.echo(i18n.text("app:distil.answers", confirmed=done.confirmed, withdrawn=done.withdrawn))
     if done.lost:
         why = ", ".join(f"{i18n.text(f'app:distil.lost.{name}')} {count}" for name, count in sorted(done.lost.items()))
         typer.echo(i18n.text("app:distil.unanswered", why=why))
@@ -175,12 +180,12 @@ def _names(given: str | None) -> tuple[str, ...] | None:
     return None if given is None else tuple(name.strip() for name in given.split(",") if name.strip())
 
 
-def _pairs(given: list[str] | tuple[str, ...]) -> dict[str, str]:
+def _pairs(option: str, form: str, given: list[str] | tuple[str, ...]) -> dict[str, str]:
     found = {}
     for one in given:
         name, equals, other = one.partition("=")
         if not (equals and name.strip() and other.strip()):
-            raise errors.UserError("app:distil.pair", given=one)
+            raise errors.UserError("app:distil.pair", option=option, form=form, given=one)
         found[name.strip()] = other.strip()
     return found
 

@@ -10,7 +10,7 @@ import dataclasses
 import queue
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from taihang.core import errors, job
 from taihang.engines import stages
-from taihang.model.distil import answers, pictures, teacher, training
+from taihang.model.distil import answers, pictures, teacher, training, verdicts
 
 _STAGE = "model.distil:stage.asking"
 _MOST_LOST = 0.5  # share of pictures without an answer that ends a run
@@ -29,18 +29,23 @@ _CODE = ("taihang.model.distil.answers", "taihang.model.distil.teacher")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of asking: `lessons`, and pictures without an answer by reason (`late`, `failed`, `poisoned`)."""
+    """What came of asking: `lessons`, and pictures without an answer by reason (`late`, `failed`, `poisoned`). Boxes
+    that verdicts about segments made certain (`confirmed`) and those that they took back (`withdrawn`)."""
 
     lessons: tuple[training.Lesson, ...]
     lost: dict[str, int]
+    confirmed: int = 0
+    withdrawn: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """`sure`: from which score a teacher's box is a hard label. `wait_s`: how long one answer may take."""
+    """`sure`: from which score a teacher's box is a hard label. `wait_s`: how long one answer may take. `meaning`: the
+    class that a rule speaks of; where it was answered violated the thing is there, and where not, there is none."""
 
     sure: float = 0.4
     wait_s: float = 60.0
+    meaning: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def ask(
@@ -54,14 +59,14 @@ def ask(
     teacher that does not answer, and what `progress` raises to stop."""
     if not about:
         raise errors.UserError("model.distil:no_lessons")
-    lessons: list[training.Lesson] = []
+    told: list[tuple[pictures.Picture, verdicts.Told]] = []
     lost: Counter[str] = Counter()
     late = 0
     desk = _Desk(of, plan.wait_s)
     for place, picture in enumerate(about):
         progress.update(_STAGE, place, len(about))
         try:
-            found, maps = _answer(of, desk, picture, store)
+            told.append((picture, _answer(of, desk, picture, store)))
         except _Lost as error:
             lost[error.why] += 1
             late = late + 1 if error.why == "late" else 0
@@ -71,15 +76,36 @@ def ask(
                 ) from None
             continue
         late = 0
-        hard = answers.drawn(found.sure(plan.sure), len(of.classes), of.size)
-        level = max(answers.difficulty(maps), picture.hard)
-        image = pictures.sized(picture.image, of.size)
-        lessons.append(training.Lesson(picture.sha256, image, hard, maps, level))
     progress.update(_STAGE, len(about), len(about))
     if sum(lost.values()) > _MOST_LOST * len(about):
-        told = ", ".join(f"{name} {count}" for name, count in sorted(lost.items()))
-        raise errors.Failure("model.distil:unanswered", teacher=of.predictor.name, lost=told, asked=len(about))
-    return Asked(tuple(lessons), dict(lost))
+        why = ", ".join(f"{name} {count}" for name, count in sorted(lost.items()))
+        raise errors.Failure("model.distil:unanswered", teacher=of.predictor.name, lost=why, asked=len(about))
+    confirmed, withdrawn = _settle(told, of, plan)
+    return Asked(tuple(_lesson(*one, of, plan) for one in told), dict(lost), confirmed, withdrawn)
+
+
+def _settle(told: list[tuple[pictures.Picture, verdicts.Told]], of: teacher.Teacher, plan: Plan) -> tuple[int, int]:
+    """Bring verdicts about segments down to what was told of their pictures, in place."""
+    by_segment: dict[pictures.Answered, list[int]] = {}
+    for place, (picture, _) in enumerate(told):
+        if picture.answered is not None and picture.answered.rule in plan.meaning:
+            by_segment.setdefault(picture.answered, []).append(place)
+    confirmed = withdrawn = 0
+    for verdict, places in by_segment.items():
+        label = of.classes.index(plan.meaning[verdict.rule])
+        given = [told[place][1] for place in places]
+        settled, more, fewer = verdicts.settled(given, label, verdict.violated, plan.sure, of.size)
+        for place, one in zip(places, settled, strict=True):
+            told[place] = (told[place][0], one)
+        confirmed, withdrawn = confirmed + more, withdrawn + fewer
+    return confirmed, withdrawn
+
+
+def _lesson(picture: pictures.Picture, told: verdicts.Told, of: teacher.Teacher, plan: Plan) -> training.Lesson:
+    found, maps = told
+    hard = answers.drawn(found.sure(plan.sure), len(of.classes), of.size)
+    level = max(answers.difficulty(maps), picture.hard)
+    return training.Lesson(picture.sha256, pictures.sized(picture.image, of.size), hard, maps, level)
 
 
 def check(found: answers.Boxes, maps: answers.Maps, classes: int, size: tuple[int, int]) -> bool:

@@ -18,20 +18,31 @@ from taihang.model.distil import answers
 Image = npt.NDArray[np.uint8]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answered:
+    """What was answered about a whole `segment`: whether this rule was violated in it."""
+
+    segment: str
+    rule: str
+    violated: bool
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """One picture, uint8 RGB as it was taken; `sha256` of its pixels; `hard` in 0 to 1, how hard its taker found it."""
+    """One picture, uint8 RGB as it was taken; `sha256` of its pixels; `hard` in 0 to 1, how hard its taker found it;
+    `answered` where it is of a segment that was answered."""
 
     name: str
     image: Image
     sha256: str
     hard: float = 0.0
+    answered: Answered | None = None
 
 
-def named(name: str, pixels: Image, hard: float = 0.0) -> Picture:
+def named(name: str, pixels: Image, hard: float = 0.0, answered: Answered | None = None) -> Picture:
     """A picture with its hash."""
     plain = np.ascontiguousarray(pixels)
-    return Picture(name, plain, ids.digest(repr(plain.shape).encode() + plain.tobytes()), hard)
+    return Picture(name, plain, ids.digest(repr(plain.shape).encode() + plain.tobytes()), hard, answered)
 
 
 def folder(path: Path) -> Iterator[Picture]:

@@ -20,7 +20,7 @@ from taihang.engines import stages
 from taihang.use.video.cascade import link, spool
 
 NOTES = "asked.json"  # why models settled nothing, by path
-_ANSWER = "answer.json"
+ANSWER, ENTRY = "answer.json", "entry.json"
 _MOST_FACTS = 4 << 20
 _MOST_ANSWERS = 50
 _Id = Annotated[str, pydantic.StringConstraints(pattern=r"^segment-[0-9a-f]{16}$")]
@@ -100,14 +100,14 @@ class Cloud:
 
         Raises errors.NotFound for a segment that is not here, errors.UserError for an answer that is none.
         """
-        file = self.place(ident) / _ANSWER
+        file = self.place(ident) / ANSWER
         stages.write_bytes(file, self._told(ident, violated=violated, by=by, text=text))
         return file
 
     def answer_first(self, ident: str, *, violated: bool | None, by: str, text: str = "") -> bool:
         """As `answer`, unless there is an answer: then False, and that one stays."""
-        file = self.place(ident) / _ANSWER
-        fresh = file.with_name(f".{_ANSWER}-{os.getpid()}-{threading.get_ident()}")
+        file = self.place(ident) / ANSWER
+        fresh = file.with_name(f".{ANSWER}-{os.getpid()}-{threading.get_ident()}")
         with stages.disk(file):
             try:
                 stages.write_bytes(fresh, self._told(ident, violated=violated, by=by, text=text))
@@ -121,7 +121,7 @@ class Cloud:
 
     def answered(self, ident: str) -> bool:
         """Whether there is an answer."""
-        return (self.place(ident) / _ANSWER).exists()
+        return (self.place(ident) / ANSWER).exists()
 
     def facts(self, ident: str) -> dict[str, Any] | None:
         """What the node told; None for a segment that is not here."""
@@ -134,7 +134,7 @@ class Cloud:
         """Ids without an answer."""
         found = []
         for place in (self.folder / "segments").iterdir():
-            if not place.name.startswith(".") and not (place / _ANSWER).exists():
+            if not place.name.startswith(".") and not (place / ANSWER).exists():
                 with contextlib.suppress(OSError, ValueError, KeyError):
                     found.append(str(json.loads((place / spool.FACTS).read_bytes())["id"]))
         return found
@@ -159,7 +159,7 @@ class Cloud:
         found = []
         for name in names:
             with contextlib.suppress(OSError, ValueError):
-                found.append(json.loads((self.place(name) / _ANSWER).read_bytes()))
+                found.append(json.loads((self.place(name) / ANSWER).read_bytes()))
             if len(found) >= _MOST_ANSWERS:
                 break
         return found
@@ -180,14 +180,14 @@ class Cloud:
 
     def _sha256(self, ident: str) -> str | None:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            return str(json.loads((self.place(ident) / "entry.json").read_bytes())["sha256"])
+            return str(json.loads((self.place(ident) / ENTRY).read_bytes())["sha256"])
         return None
 
     def _keep(self, place: Path, files: dict[str, bytes], entry: dict[str, str]) -> None:
         part = place.with_name(f".part-{place.name}")
         with stages.disk(place):
             part.mkdir(exist_ok=True)
-            for name, data in {**files, "entry.json": json.dumps(entry).encode()}.items():
+            for name, data in {**files, ENTRY: json.dumps(entry).encode()}.items():
                 with (part / name).open("wb") as out:
                     out.write(data)
                     out.flush()
