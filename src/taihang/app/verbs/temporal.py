@@ -24,7 +24,7 @@ def _train(
         Path | None, typer.Option("--teacher", metavar="FOLDER", help=t("help.temporal_teacher"))
     ] = None,
     synthetic: Annotated[bool, typer.Option("--synthetic", help=t("help.temporal_synthetic"))] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help=t("help.seed"))] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help=t("help.seed_training"))] = 0,
     lang: Lang = None,
 ) -> None:
     from taihang.app import temporal, terminal
