@@ -34,6 +34,8 @@ def suppress(
     A box goes when its IoU with a better one of its class is above `overlap`, or one of the two
     lies in the other by more than `within`.
     """
+    if len(scores) < 2:
+        return np.arange(len(scores), dtype=np.int64)
     order = np.lexsort((np.arange(len(scores)), -scores))
     kept: list[int] = []
     alive = np.ones(len(scores), bool)
@@ -53,20 +55,22 @@ def suppress(
 
 
 def _rivals(first: Array, second: Array, overlap: float, within: float) -> npt.NDArray[np.bool_]:
-    found = iou(first, second) > overlap
+    shared, ours, theirs = _shared(first, second), _area(first)[:, None], _area(second)
+    # Multiplied out: where nothing is shared there is nothing to divide by.
+    found: npt.NDArray[np.bool_] = (shared > overlap * (ours + theirs - shared)) & (shared > 0)
     # No share is above 1.
-    return found if within >= 1 else found | (inside(first, second) > within)
+    return found if within >= 1 else found | (shared > within * np.minimum(ours, theirs))
 
 
 def _shared(first: Array, second: Array) -> npt.NDArray[np.float64]:
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    size = np.clip(high - low, 0, None).astype(np.float64)
-    return np.asarray(size[..., 0] * size[..., 1], np.float64)
+    one, other = first.T[:, :, None].astype(np.float64), second.T[:, None, :].astype(np.float64)
+    size = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    np.maximum(size, 0, out=size)
+    return np.asarray(size[0] * size[1], np.float64)
 
 
 def _area(boxes: Array) -> npt.NDArray[np.float64]:
-    size = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).astype(np.float64)
+    size = np.maximum(boxes[:, 2:].astype(np.float64) - boxes[:, :2], 0)
     return np.asarray(size[:, 0] * size[:, 1], np.float64)
 
 

@@ -19,6 +19,8 @@ Array = npt.NDArray[np.float32]
 Outputs = Mapping[str, npt.NDArray[np.generic]]
 Found = tuple[Array, npt.NDArray[np.int64], Array]
 """Boxes (n, 4) in pixels of the network's input, class ids (n,), scores (n,)."""
+_NOTHING = (np.empty((0, 4), np.float32), np.empty(0, np.int64), np.empty(0, np.float32))
+_BEND = np.array([[1], [1], [0.5], [0.5]], np.float32)
 _STRIDES = ((8, 16, 32), (8, 16, 32, 64))
 
 
@@ -35,13 +37,14 @@ class Layout:
     """One layout; `classes` is None when the output's shape does not tell how many there are.
 
     `threshold` and `sure` are the scores that its authors report from and believe from.
+    `read` may leave out what scores below its third argument.
     """
 
     name: sidecar.LayoutName
     intake: picture.Intake
     classes: int | None
     suppress: bool
-    read: Callable[[Outputs, picture.Intake], Found]
+    read: Callable[[Outputs, picture.Intake, float], Found]
     threshold: float = 0.25
     sure: float = 0.5
 
@@ -136,7 +139,7 @@ def _fastestdet(image: Port, inputs: Sequence[Port], outputs: Sequence[Port], sa
     return Layout("fastestdet", intake, depth - 5, True, _read_fastestdet, threshold=0.5, sure=0.65)
 
 
-def _read_raw(outputs: Outputs, intake: picture.Intake) -> Found:
+def _read_raw(outputs: Outputs, intake: picture.Intake, least: float) -> Found:
     values = _only(outputs)[0].astype(np.float32)
     cells, strides = _grid(intake, len(values))
     centres = (values[:, :2] + cells) * strides
@@ -144,41 +147,41 @@ def _read_raw(outputs: Outputs, intake: picture.Intake) -> Found:
     return _best(np.concatenate([centres, sizes], axis=1), values[:, 4:5] * values[:, 5:])
 
 
-def _read_decoded(outputs: Outputs, intake: picture.Intake) -> Found:
+def _read_decoded(outputs: Outputs, intake: picture.Intake, least: float) -> Found:
     values = _only(outputs)[0].astype(np.float32)
     return _best(values[:, :4], values[:, 4:5] * values[:, 5:])
 
 
-def _read_rt_detr(outputs: Outputs, intake: picture.Intake) -> Found:
+def _read_rt_detr(outputs: Outputs, intake: picture.Intake, least: float) -> Found:
     where = outputs["boxes"].reshape(-1, 4).astype(np.float32)
     return where, outputs["labels"].reshape(-1).astype(np.int64), outputs["scores"].reshape(-1).astype(np.float32)
 
 
-def _read_logits(outputs: Outputs, intake: picture.Intake) -> Found:
+def _read_logits(outputs: Outputs, intake: picture.Intake, least: float) -> Found:
     logits = outputs["logits"][0].astype(np.float32)
     scale = np.array([intake.width, intake.height] * 2, np.float32)
     return _best(outputs["pred_boxes"][0].astype(np.float32) * scale, sigmoid(logits))
 
 
-def _read_fastestdet(outputs: Outputs, intake: picture.Intake) -> Found:
-    values = _only(outputs)[0].astype(np.float32)
+def _read_fastestdet(outputs: Outputs, intake: picture.Intake, least: float) -> Found:
+    values = np.asarray(_only(outputs)[0], np.float32)
     _, high, wide = values.shape
-    y, x = np.mgrid[:high, :wide].astype(np.float32)
+    values = values.reshape(len(values), -1)
+    # A class adds at most 1 to the product, so that a cell with less of a thing than this needs no second look.
+    cells = np.flatnonzero(values[0] >= (least - 1e-6) ** (1 / 0.6))
+    if not len(cells):
+        return _NOTHING
+    values = values[:, cells]
+    given = np.clip(values[5:], 0, 1)
     # Powers keep the order: only the best class of each cell needs one.
-    given = np.clip(values[5:], 0, 1).reshape(len(values) - 5, -1)
     classes = given.argmax(axis=0).astype(np.int64)
-    best = given[classes, np.arange(high * wide)]
-    scores = np.clip(values[0], 0, 1).reshape(-1) ** 0.6 * best**0.4
-    where = np.stack(
-        [
-            (x + np.tanh(values[1])) / wide * intake.width,
-            (y + np.tanh(values[2])) / high * intake.height,
-            sigmoid(values[3]) * intake.width,
-            sigmoid(values[4]) * intake.height,
-        ],
-        axis=-1,
-    )
-    return geometry.from_centres(where.reshape(-1, 4)), classes, scores
+    scores = np.clip(values[0], 0, 1) ** 0.6 * given[classes, np.arange(len(cells))] ** 0.4
+    # Offsets of centres are tanh, sizes the logistic function, which is half of one at half the value and a half.
+    bent = np.tanh(values[1:5] * _BEND)
+    centres = np.stack(np.divmod(cells, wide)[::-1]) + bent[:2]
+    half = (0.25 * bent[2:] + 0.25) * np.array([[wide], [high]])
+    cell = np.array([intake.width / wide, intake.height / high] * 2, np.float32)
+    return np.concatenate([centres - half, centres + half]).T * cell, classes, scores
 
 
 def sigmoid(values: Array) -> Array:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from taihang.engines.predict import shrinking
+
+Image = npt.NDArray[np.uint8]
+Tensor = npt.NDArray[np.float32]
 _PAD = np.float32(114)
 
 
@@ -24,25 +27,30 @@ class Intake:
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
-    def tensor(self, image: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def tensor(self, image: Image, into: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(1, 3, H, W) float32, and the factors (x, y) that take its pixels back to the image's.
 
-        A letterbox keeps the shape, from the top left, the rest grey.
+        A letterbox keeps the shape, from the top left, the rest grey. `into`: an array of that shape to write to.
         """
         rows, columns = image.shape[:2]
         wide, high = self.width, self.height
         if self.resize == "letterbox":
             factor = min(self.width / columns, self.height / rows)
             wide, high = max(1, int(columns * factor)), max(1, int(rows * factor))
-        smaller = wide < columns
-        scaled = cv2.resize(image, (wide, high), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-        # A picture has 256 values: what becomes of each is worked out once, not for every pixel.
-        mean, std = np.array(self.mean, np.float32), np.array(self.std, np.float32)
-        table = (np.append(np.arange(256, dtype=np.float32), _PAD)[:, None] * np.float32(self.rescale) - mean) / std
-        values = np.empty((1, 3, self.height, self.width), np.float32)
-        planes = cv2.split(scaled)
+        planes = shrinking.shrink(image, wide, high)
+        values = np.empty((1, 3, self.height, self.width), np.float32) if into is None else into
         for place, plane in enumerate(planes[::-1] if self.channels == "bgr" else planes):
-            values[0, place, :high, :wide] = cv2.LUT(plane, np.ascontiguousarray(table[:256, place]))
-            values[0, place, high:] = values[0, place, :, wide:] = table[256, place]
+            values[0, place, :high, :wide] = plane
+            values[0, place, high:] = values[0, place, :, wide:] = _PAD
+            self._scale(values[0, place], place)
         back = np.array([columns / wide, rows / high], np.float32)
         return values, back
+
+    def _scale(self, values: Tensor, place: int) -> None:
+        """0…255 to what the network takes, in place; steps that change nothing cost nothing."""
+        if self.rescale != 1:
+            values *= np.float32(self.rescale)
+        if self.mean[place]:
+            values -= np.float32(self.mean[place])
+        if self.std[place] != 1:
+            values /= np.float32(self.std[place])

@@ -32,6 +32,7 @@ DETECTIONS = pa.schema(
     ]
 )
 SMALLEST_PX = 1.0
+_NONE = DETECTIONS.empty_table()
 
 
 class Calibration(words.Word):
@@ -119,6 +120,8 @@ def detections(frame: media.Frame, boxes: npt.ArrayLike, scores: npt.ArrayLike, 
 
     `boxes` (n, 4) as x0, y0, x1, y1 in shown pixels, `scores` (n,), `labels` n names.
     """
+    if not len(labels):
+        return _NONE
     edges = np.asarray(boxes, np.float32).reshape(-1, 4)
     values = np.asarray(scores, np.float32).reshape(-1)
     height, width = frame.image.shape[:2]
@@ -129,13 +132,15 @@ def detections(frame: media.Frame, boxes: npt.ArrayLike, scores: npt.ArrayLike, 
     order = sorted(places, key=lambda i: (-float(values[i]), labels[i], *map(float, edges[i])))
     edges, values = edges[order], np.clip(values[order], 0, 1)
     count = len(order)
-    return pa.table(
+    # One array for all sides, of which each column is a part: making arrays costs more than what is in them.
+    sides = pa.array(edges.T.ravel())
+    return pa.Table.from_arrays(
         [
             pa.array(np.full(count, frame.number, np.int32)),
             pa.array(np.full(count, frame.time_s, np.float64)),
             pa.array([labels[i] for i in order], pa.string()),
             pa.array(values),
-            *(pa.array(edges[:, side].copy()) for side in range(4)),
+            *(sides.slice(side * count, count) for side in range(4)),
         ],
         schema=DETECTIONS,
     )
@@ -143,4 +148,6 @@ def detections(frame: media.Frame, boxes: npt.ArrayLike, scores: npt.ArrayLike, 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
     """Tables of single frames as one table; none give an empty one."""
-    return pa.concat_tables([DETECTIONS.empty_table(), *tables]).combine_chunks()
+    if len(tables) == 1:
+        return tables[0]
+    return pa.concat_tables([_NONE, *tables]).combine_chunks()
