@@ -1,6 +1,7 @@
 """Quality beside its peers: whole `assess`, every bad row located and written, beside Soda and Great Expectations.
 
-Both peers run their own checks of the same 30 rules through DuckDB over the same Parquet file, and locate no row.
+Both peers run their own checks of the same 30 rules through DuckDB over the same Parquet file, and only count. Great
+Expectations runs once more as it is asked for the rows themselves (COMPLETE, with the id of each): what `assess` does.
 Each side is a process of its own, start-up included, in turn; CPU, wall and peak memory are the kernel's, medians.
 Counts are held against each other. Each peer runs in an environment of its own, given by its interpreter:
 
@@ -72,7 +73,16 @@ def soda(table: str) -> dict[str, Any]:
     return {one["name"]: one["diagnostics"]["value"] for one in told if one["outcome"] == "fail"}
 
 
-def great_expectations(table: str) -> dict[str, Any]:
+COUNTS = {"result_format": "BASIC", "partial_unexpected_count": 0}
+LOCATED = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
+
+
+def located(table: str) -> dict[str, Any]:
+    """Great Expectations asked for every failed row, by its id."""
+    return great_expectations(table, LOCATED)
+
+
+def great_expectations(table: str, told_as: dict[str, Any] = COUNTS) -> dict[str, Any]:
     """The rules as expectations on DuckDB through SQLAlchemy, counts only; no patterns, which it refuses there."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import duckdb
@@ -119,7 +129,7 @@ def great_expectations(table: str) -> dict[str, Any]:
         held = context.data_sources.add_sql("d", connection_string=f"duckdb:///{folder}/t.duckdb")
         batch = held.add_table_asset("t", table_name="t").add_batch_definition_whole_table("w").get_batch()
         suite = gx.ExpectationSuite(name="s", expectations=wanted)
-        result = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
+        result = batch.validate(suite, result_format=told_as)
     told = {}
     for n, one in enumerate(result.results):
         if not one.success and not one.result:
@@ -158,7 +168,8 @@ def main() -> None:
     asked = reader.parse_args()
     if asked.peer:
         sys.path.remove(str(HERE.parent))  # a script beside this one is called as the peer is
-        peer = {"soda": soda, "great_expectations": great_expectations}[asked.peer[0]]
+        peers = {"soda": soda, "great_expectations": great_expectations, "great_expectations_located": located}
+        peer = peers[asked.peer[0]]
         print("\n" + json.dumps(peer(asked.peer[1]), default=str))
         return
     sys.path.insert(0, str(HERE.parent))
@@ -174,7 +185,8 @@ def main() -> None:
             "taihang": [*start, "assess", str(table), "--rules", str(book), "--out", str(folder / "out"),
                         "--format", "json"]
         }  # fmt: skip
-        for peer, python in (("soda", asked.soda), ("great_expectations", asked.great_expectations)):
+        asked_for = [("soda", asked.soda), ("great_expectations", asked.great_expectations)]
+        for peer, python in [*asked_for, ("great_expectations_located", asked.great_expectations)]:
             if python:
                 sides[peer] = [python, str(HERE), "--peer", peer, str(table)]
         runs: dict[str, list[dict[str, float]]] = {side: [] for side in sides}

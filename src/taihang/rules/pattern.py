@@ -33,6 +33,11 @@ _HAN: Ranges = (
     (0x16FF0, 0x16FF1), (0x20000, 0x2A6DF), (0x2A700, 0x2B739), (0x2B740, 0x2B81D), (0x2B820, 0x2CEA1),
     (0x2CEB0, 0x2EBE0), (0x2EBF0, 0x2EE5D), (0x2F800, 0x2FA1D), (0x30000, 0x3134A), (0x31350, 0x323AF),
 )  # fmt: skip
+# To look through all of Unicode takes a third of a second, and separators have been the same since version 6.3.
+_SEPARATORS: Ranges = (
+    (0x20, 0x20), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029), (0x202F, 0x202F),
+    (0x205F, 0x205F), (0x3000, 0x3000),
+)  # fmt: skip
 _MOST_REPEATS = {"re2": 1000, "java": 1000, "postgresql": 255}
 _DEEPEST = 60
 
@@ -206,6 +211,8 @@ def _category(name: str) -> Ranges:
         return ((0, LAST),)
     if name == "Han":
         return _HAN
+    if name == "Z":
+        return _SEPARATORS
     if re.fullmatch(r"[LMNPSZC]([a-z]|)", name) is None:
         raise Unspeakable(rf"\p{{{name}}}")
     found = _union((c, c) for c in range(LAST + 1) if unicodedata.category(chr(c)).startswith(name))

@@ -1,6 +1,7 @@
 """Piles: what repeats is found, whether keys lie in memory or on the disk."""
 
 import collections
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -45,3 +46,34 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     pile = piles.Pile(tmp_path / "not there", 1)
     with pytest.raises(errors.Failure, match="not there"):
         pile.add(np.arange(10, dtype=np.uint64), np.arange(10))
+
+
+@pytest.mark.parametrize("in_memory", [1, 200, 1 << 20])
+@given(
+    numbers=st.lists(st.integers(-30, 30) | st.integers(-(2**63), 2**63 - 1), max_size=60),
+    ordered=st.integers(0, 60), cuts=st.sets(st.integers(0, 60)),
+)  # fmt: skip
+def test_keys_in_order_spill_nothing_and_are_given_again_when_it_ends(
+    in_memory: int, numbers: list[int], ordered: int, cuts: set[int]
+) -> None:
+    numbers = [*sorted(numbers[:ordered]), *numbers[ordered:]]
+    counted = collections.Counter(numbers)
+    keys = np.array(numbers, np.int64)
+    edges = [0, *sorted(c for c in cuts if c < len(numbers)), len(numbers)]
+
+    def give(pile: piles.Pile) -> None:
+        for first, last in itertools.pairwise(edges):
+            pile.add(keys[first:last].view(np.uint64), np.arange(first, last))
+
+    with tempfile.TemporaryDirectory() as folder:
+        pile = piles.Pile(Path(folder), in_memory, ascending=True)
+        give(pile)
+        if numbers == sorted(numbers):
+            assert not pile.lost
+            assert pile._file is None
+        if pile.lost:
+            pile.again()
+            give(pile)
+        found = pile.repeated()
+        pile.close()
+    assert found.tolist() == [n for n, key in enumerate(numbers) if counted[key] > 1]

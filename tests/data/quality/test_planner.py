@@ -125,7 +125,7 @@ class Vanishing(source.Source):
 
     def __init__(self, of: source.Source) -> None:
         super().__init__()
-        self.of, self.columns, self.name = of, of.columns, of.name
+        self.of, self.columns, self.name, self.kind = of, of.columns, of.name, of.kind
 
     def digest(self) -> tuple[str, int]:
         return self.of.digest()

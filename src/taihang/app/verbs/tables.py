@@ -32,6 +32,7 @@ def _profile(
     lang: Lang = None,
 ) -> None:
     from taihang.app import profile, terminal
+    from taihang.engines import memory
 
     if server is not None:
         from taihang.app import remote
@@ -40,6 +41,7 @@ def _profile(
         with terminal.Progress() as progress:
             terminal.remote(remote.profile(server, sources, out, progress=progress))
         return
+    memory.frugal()
     with terminal.Progress() as progress:
         done = profile.profile(*sources, out=out, baseline=baseline, lang=lang, progress=progress, tasks=tasks)
     remember(lambda known: _profiled(known, done))
@@ -69,6 +71,7 @@ def _assess(
     lang: Lang = None,
 ) -> None:
     from taihang.app import assess, gate, terminal
+    from taihang.engines import memory
     from taihang.report import bundle
 
     moment = as_of.replace(tzinfo=datetime.UTC) if as_of is not None else None
@@ -86,6 +89,7 @@ def _assess(
             far = remote.assess(server, tables, out, rules=rules, progress=progress, **more)
         terminal.remote(far)
         raise typer.Exit(max(one.exit_code for one in far))
+    memory.frugal()
     with terminal.Progress() as progress:
         options = assess.Options(
             formats=bundle.asked(formats),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from taihang.core import errors, words
-from taihang.data.quality import local, passes, planning, sets, target
+from taihang.data.quality import local, passes, planning, positions, sets, setting_aside, target
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook
 
@@ -49,13 +49,22 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class Assessment:
-    """Outcomes in the rulebook's order; `totals` are each table's rows that could be read."""
+    """Outcomes in the rulebook's order; `totals` are each table's rows that could be read.
+
+    `kept` are bad rows that were set aside while they were judged, by table: `bad` gives them.
+    """
 
     book: rulebook.Rulebook
     targets: Mapping[str, target.Target]
     outcomes: tuple[Outcome, ...]
     totals: Mapping[str, int]
     as_of: datetime.datetime
+    kept: Mapping[str, setting_aside.SetAside] = dataclasses.field(default_factory=dict)
+
+    def bad(self, name: str, rows: positions.Positions) -> Iterator[target.Bad]:
+        """The rows of a table at these positions, which were judged bad, ascending, with all columns."""
+        aside = self.kept.get(name)
+        return aside.bad(rows) if aside is not None and aside.complete else self.targets[name].bad(rows)
 
 
 def assess(
@@ -73,6 +82,21 @@ def assess(
     """
     with planned(book, targets, limits) as (engine, plan, folder):
         return judged(book, targets, plan, local.Local(book, targets, engine, plan, folder), as_of)
+
+
+@contextlib.contextmanager
+def assessed(
+    book: rulebook.Rulebook, targets: Mapping[str, target.Target], *, as_of: datetime.datetime | None = None
+) -> Iterator[Assessment]:
+    """As `assess`, with bad rows set aside while they are judged: they can be asked for inside the block."""
+    with planned(book, targets) as (engine, plan, folder):
+        runner = local.Local(book, targets, engine, plan, folder, keep=True)
+        try:
+            found = judged(book, targets, plan, runner, as_of)
+            yield dataclasses.replace(found, kept=runner.kept, targets=runner.targets)
+        finally:
+            for aside in runner.kept.values():
+                aside.close()
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ def export(found: assessment.Assessment, name: str, path: Path) -> Exported | No
 
 class _Writer:
     def __init__(self, found: assessment.Assessment, on: target.Target, outcomes: Sequence[assessment.Outcome]) -> None:
-        self.on, self.outcomes = on, outcomes
+        self.found, self.on, self.outcomes = found, on, outcomes
         self.names = [c.name for c in on.source.columns if writable(c.type)]
         taken = {n.casefold() for n in self.names}
         fields = [on.source.schema.field(n) for n in self.names]
@@ -73,7 +73,7 @@ class _Writer:
         held: list[pa.RecordBatch] = []
         size = total = 0
         with pq.ParquetWriter(path, self.schema, compression="zstd") as writer:
-            for some in self.on.bad(self.union):
+            for some in self.found.bad(self.on.name, self.union):
                 held.append(self._bad(some))
                 size += held[-1].num_rows
                 total += held[-1].num_rows

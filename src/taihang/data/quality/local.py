@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from taihang.core import errors
-from taihang.data.quality import passes, piles, planning, sets, target
+from taihang.data.quality import passes, piles, planning, sets, setting_aside, target
 from taihang.engines import tables
+from taihang.engines.sources import faults
 from taihang.rules import kinds, rulebook
 
 
@@ -20,10 +21,11 @@ class _Stack:
     pile: piles.Pile
     exact: bool
     rules: list[str]
+    columns: tuple[str, ...]
 
 
 class Local:
-    """Runs a plan; `folder` is for keys that do not fit in memory."""
+    """Runs a plan; `folder` is for keys that do not fit in memory, and for bad rows that are `kept`."""
 
     def __init__(
         self,
@@ -32,30 +34,90 @@ class Local:
         engine: tables.Engine,
         plan: planning.Plan,
         folder: Path,
+        *,
+        keep: bool = False,
     ) -> None:
-        self.book, self.targets, self.engine, self.plan, self.folder = book, targets, engine, plan, folder
+        self.book, self.engine, self.plan, self.folder = book, engine, plan, folder
+        self.targets = dict(targets)
+        self.keep = keep
+        self.kept: dict[str, setting_aside.SetAside] = {}
+        self._met: dict[str, faults.Faults] = {}
 
     def table(self, name: str) -> passes.Found:
-        """One scan for all conditions and keys, then what set rules need beside it."""
-        found: dict[str, passes.Rows] = {}
+        """One scan for all conditions, and what set rules need beside it.
+
+        Where a few columns can be read alone, keys are looked at first: the scan then knows every bad
+        row when it meets it, and can set it aside.
+        """
+        found = self._found(name)
+        source = self.targets[name].source
+        if source.columnar and source.faults.rows_lost and not self.targets[name].whole:
+            # A row group that is broken in one column is there for a pass that does not read it:
+            # positions of one pass would be others in the next.
+            self.targets[name] = target.Target(name, source, whole=True)
+            found = self._found(name)
+        self._met[name] = source.faults
+        return found
+
+    def _found(self, name: str) -> passes.Found:
+        on = self.targets[name]
+        aside = self.kept[name] = setting_aside.SetAside(self.folder)
+        if not self.keep or 2 * len(self.plan.columns[name]) < len(on.source.columns):
+            aside.give_up()  # to read many columns for a few bad rows costs more than to read those rows again
         with self._stacks(name) as stacks:
-            sqls = {str(n): (stack.sql, stack.pile) for n, stack in enumerate(stacks)}
+            found = self._keys_first(on, stacks)
+            early = bool(found)
+            found |= self._related(name)
+            keys = {} if early else {str(n): (stack.sql, stack.pile) for n, stack in enumerate(stacks)}
             try:
-                scanned = passes.scanned(self.engine, self.targets[name], self.plan, sqls)
+                scanned = passes.scanned(self.engine, on, self.plan, keys, aside=aside, known=list(found.values()))
             except tables.QueryError as error:
                 raise self.culprit(name, error) from None
-            for stack in stacks:
-                first = self.book.compiled(stack.rules[0])
-                rows = passes.unique(self.engine, self.targets[name], first, stack.pile, stack.exact)
-                found.update(dict.fromkeys(stack.rules, rows))
-        for step in (s for s in self.plan.steps if s.compiled.rule.table == name):
-            if isinstance(step.check, (kinds.ForeignKey, kinds.Anonymity, kinds.FunctionalDependency, kinds.Reconcile)):
-                found[step.compiled.rule.id] = self.related(step, step.check)
+            met = on.source.faults
+            if not early:
+                found |= (late := self._unique(on, stacks))
+                if any(map(len, late.values())):
+                    aside.give_up()
+            on.source.faults = met
         return passes.Found(scanned, found)
 
     def totals(self) -> list[Any]:
         """All totals."""
-        return passes.totals(self.engine, self.targets, self.plan.totals)
+        found = passes.totals(self.engine, self.targets, self.plan.totals)
+        for name, met in self._met.items():  # not those of a pass that read less
+            self.targets[name].source.faults = met
+        return found
+
+    def _keys_first(self, on: target.Target, stacks: Sequence[_Stack]) -> dict[str, passes.Rows]:
+        """Bad rows of the uniqueness rules from a pass over keys alone, where that is cheap; else nothing."""
+        if not stacks or not on.source.columnar:
+            return {}
+        left = stacks
+        while left:
+            used = {c for stack in left for c in stack.columns}
+            try:
+                passes.keyed(self.engine, on, {str(n): (s.sql, s.pile) for n, s in enumerate(left)}, sorted(used))
+            except tables.QueryError as error:
+                raise self.culprit(on.name, error) from None
+            left = [stack for stack in left if stack.pile.lost]
+            for stack in left:
+                stack.pile.again()
+        return self._unique(on, stacks)
+
+    def _unique(self, on: target.Target, stacks: Sequence[_Stack]) -> dict[str, passes.Rows]:
+        found: dict[str, passes.Rows] = {}
+        for stack in stacks:
+            rows = passes.unique(self.engine, on, self.book.compiled(stack.rules[0]), stack.pile, stack.exact)
+            found.update(dict.fromkeys(stack.rules, rows))
+        return found
+
+    def _related(self, name: str) -> dict[str, passes.Rows]:
+        return {
+            step.compiled.rule.id: self.related(step, step.check)
+            for step in self.plan.steps
+            if step.compiled.rule.table == name
+            and isinstance(step.check, (kinds.ForeignKey, kinds.Anonymity, kinds.FunctionalDependency, kinds.Reconcile))
+        }
 
     def related(self, step: planning.Step, check: kinds.Kind) -> passes.Rows:
         """Bad rows of a rule that needs a join."""
@@ -77,7 +139,10 @@ class Local:
                     key, exact = sets.key(check.columns, self.targets[name].source.schema)
                     sql = f"CASE WHEN {sets.judges(step.compiled, check.columns)} THEN {key} END"
                     if sql not in found:
-                        found[sql] = _Stack(sql, piles.Pile(self.folder), exact, [])
+                        filtered = step.compiled.filter.columns if step.compiled.filter else ()
+                        # Keys that come in order spill nothing, where they can be read again if they cease to.
+                        pile = piles.Pile(self.folder, ascending=exact and self.targets[name].source.columnar)
+                        found[sql] = _Stack(sql, pile, exact, [], (*check.columns, *filtered))
                     found[sql].rules.append(rule.id)
             yield list(found.values())
         finally:

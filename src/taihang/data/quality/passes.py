@@ -10,11 +10,14 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from taihang.data.quality import piles, planning, sets, target
+from taihang.data.quality import piles, planning, sets, setting_aside, shapes, target
 from taihang.data.quality import positions as positioning
 from taihang.engines import tables
-from taihang.rules import kinds, rulebook, scan
+from taihang.engines.sources import source as sourcing
+from taihang.rules import kinds, rulebook
 
 Rows = npt.NDArray[np.int64]
 _BATCH_ROWS = 1 << 16
@@ -58,40 +61,105 @@ def scanned(
     on: target.Target,
     plan: planning.Plan,
     stacks: Mapping[str, tuple[str, piles.Pile]],
+    *,
+    aside: setting_aside.SetAside | None = None,
+    known: Sequence[Rows] = (),
 ) -> Scanned:
     """One pass: conditions are evaluated for each row, and keys put onto their piles.
 
-    Memory follows the bad rows: a position each for every rule that a row breaks.
+    Bad rows are set `aside` with their values, and those `known` to be bad before. Memory follows the
+    bad rows: a position each for every rule that a row breaks.
     """
     tests = plan.tests.get(on.name, [])
     steps = [s for s in plan.steps if s.compiled.rule.table == on.name]
     wanted = {s.test for s in steps if s.check is None}
     filters = {s.test: s.compiled.filter.sql for s in steps if s.check is None and s.compiled.filter is not None}
-    columns = [f"{sql} AS v{n}" for n, sql in enumerate(tests)]
+    used = sorted(plan.columns.get(on.name, set()))
+    parts = shapes.split(tests, on.source.schema, [*on.source.schema.names, on.row_column])
+    columns = [f"{sql} AS v{n}" for n, sql in parts.sql.items()]
     columns += [f"({sql}) AS f{n}" for n, sql in filters.items()]
     columns += [f"{sql} AS k{n}" for n, (sql, _) in enumerate(stacks.values())]
     columns.append(f"{tables.quoted(on.row_column)} AS row")
-    parts: dict[int, _Growing] = {n: _Growing() for n in wanted}
     found = Scanned(0, {}, [0] * len(tests), [0] * len(tests), dict.fromkeys(filters, 0))
-    with on.shown(engine, "t", sorted(plan.columns.get(on.name, set()))):
+    counting = _Counting(found, parts, {n: _Growing() for n in wanted}, aside)
+    read = on.source.schema.names if aside is not None and aside.wanted else used
+    with on.shown(engine, "t", used, beside=target.Beside(read, counting.seen, parts.shapes)):
         for batch in engine.batches(f"SELECT {', '.join(columns)} FROM t", _BATCH_ROWS):
             rows = batch.column(batch.num_columns - 1).to_numpy()
-            found.total += len(rows)
-            for n in range(len(tests)):
-                true, unknown = scan.flags(batch.column(n))
-                count = int(np.count_nonzero(true))
-                found.true[n] += count
-                found.unknown[n] += 0 if unknown is None else int(np.count_nonzero(unknown))
-                if count and n in parts:
-                    parts[n].add(rows[true])
-            for place, n in enumerate(filters, start=len(tests)):
-                found.through[n] += int(np.count_nonzero(scan.flags(batch.column(place))[0]))
-            for place, (_, pile) in enumerate(stacks.values(), start=len(tests) + len(filters)):
-                column = batch.column(place)
-                known = column.is_valid().to_numpy(zero_copy_only=False)
-                pile.add(column.drop_null().to_numpy().view(np.uint64), rows[known])
-    found.rows = {n: parts.pop(n).rows() for n in sorted(wanted)}
+            bad = counting.counted(batch, rows)
+            for place, n in enumerate(filters, start=len(parts.sql)):
+                found.through[n] += batch.column(place).true_count
+            _stacked([pile for _, pile in stacks.values()], batch, len(parts.sql) + len(filters), rows)
+            if aside is not None and len(rows):
+                first, stop = int(rows[0]), int(rows[-1]) + 1
+                before = [some[slice(*np.searchsorted(some, [first, stop]))] for some in known]
+                aside.judged(first, stop if stop - first == len(rows) else -1, [*bad, *before])
+    if aside is not None:
+        aside.finish()
+    found.rows = {n: counting.parts.pop(n).rows() for n in sorted(wanted)}
     return found
+
+
+class _Counting:
+    """Counts verdicts: of a chunk that is read where its bytes decide, else of a batch of the query's result."""
+
+    def __init__(
+        self,
+        found: Scanned,
+        split: shapes.Split,
+        parts: dict[int, _Growing],
+        aside: setting_aside.SetAside | None,
+    ) -> None:
+        self.found, self.split, self.parts, self.aside = found, split, parts, aside
+
+    def seen(self, start: int, chunk: sourcing.Chunk) -> None:
+        """Judge what a chunk's bytes decide; called in the query's threads, one at a time."""
+        bad = []
+        for n, direct in self.split.direct.items():
+            where, true, unknown = direct.judge(chunk.data.column(direct.column))
+            self.found.true[n] += true
+            self.found.unknown[n] += unknown
+            if true and n in self.parts:
+                bad.append(np.arange(start, start + true) if where is None else where + start)
+                self.parts[n].add(bad[-1])
+        if self.aside is not None:
+            self.aside.see(start, chunk, bad)
+
+    def counted(self, batch: pa.RecordBatch, rows: Rows) -> list[Rows]:
+        """Count a batch's verdicts; gives the bad rows of each condition that has some."""
+        self.found.total += len(rows)
+        bad = []
+        for place, n in enumerate(self.split.sql):
+            column = batch.column(place)
+            count = column.true_count
+            self.found.true[n] += count
+            self.found.unknown[n] += column.null_count
+            if count and n in self.parts:
+                bad.append(rows[pc.indices_nonzero(column).to_numpy()])
+                self.parts[n].add(bad[-1])
+        return bad
+
+
+def keyed(
+    engine: tables.Engine, on: target.Target, stacks: Mapping[str, tuple[str, piles.Pile]], columns: Sequence[str]
+) -> None:
+    """Put keys onto their piles in a pass over these columns alone."""
+    select = [f"{sql} AS k{n}" for n, (sql, _) in enumerate(stacks.values())]
+    with on.shown(engine, "t", columns):
+        query = f"SELECT {', '.join(select)}, {tables.quoted(on.row_column)} AS row FROM t"
+        for batch in engine.batches(query, _BATCH_ROWS):
+            rows = batch.column(batch.num_columns - 1).to_numpy()
+            _stacked([pile for _, pile in stacks.values()], batch, 0, rows)
+
+
+def _stacked(heaps: Sequence[piles.Pile], batch: pa.RecordBatch, first: int, rows: Rows) -> None:
+    for place, pile in enumerate(heaps, start=first):
+        column = batch.column(place)
+        if column.null_count:
+            rows_known = rows[column.is_valid().to_numpy(zero_copy_only=False)]
+            pile.add(column.drop_null().to_numpy().view(np.uint64), rows_known)
+        else:
+            pile.add(column.to_numpy().view(np.uint64), rows.copy())  # a view would keep the whole batch
 
 
 class _Growing:

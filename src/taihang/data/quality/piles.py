@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taihang.core import errors
+from taihang.data.quality import positions
 
 PARTS = 1024
 IN_MEMORY = 16 << 20
@@ -29,10 +30,16 @@ class Pile:
     the parts. Beyond `in_memory` bytes they go to a file in `folder`, block by block, each in the order
     of the parts: neighbouring parts of a block are one read. Memory does not grow with the keys (up to
     `PARTS` times a million). Raises errors.Failure for a full disk.
+
+    `ascending`: keys are signed numbers that may come in order, as numbers of rows do: equal ones are
+    neighbours then, and nothing is spilled. Where that ends after more than `in_memory` bytes, what came
+    before is `lost`: whoever can gives all keys again, to a pile without it.
     """
 
-    def __init__(self, folder: Path, in_memory: int = IN_MEMORY) -> None:
+    def __init__(self, folder: Path, in_memory: int = IN_MEMORY, *, ascending: bool = False) -> None:
         self.count = 0
+        self.lost = False
+        self._ascending = _Ascending() if ascending else None
         self._folder, self._limit, self._held = folder, in_memory, 0
         self._memory: list[tuple[Keys, Rows]] = []
         self._blocks: list[tuple[int, npt.NDArray[np.uint32]]] = []
@@ -40,6 +47,22 @@ class Pile:
 
     def add(self, keys: Keys, rows: Rows) -> None:
         """Put keys with their rows onto the pile."""
+        if self.lost:
+            return
+        if self._ascending is not None:
+            if self._ascending.add(keys.view(np.int64), rows):
+                self.count += len(keys)
+                if self._held <= self._limit:
+                    self._memory.append((keys * _ODD, rows))
+                    self._held += 16 * len(keys)
+                else:
+                    self._memory.clear()
+                return
+            self._ascending = None
+            self.lost = self._held > self._limit
+            if self.lost:
+                self._memory.clear()
+                return
         self._memory.append((keys * _ODD, rows))
         self.count += len(keys)
         self._held += 16 * len(keys)
@@ -48,12 +71,19 @@ class Pile:
 
     def repeated(self) -> Rows:
         """Positions of all rows whose key another row has too, ascending."""
+        assert not self.lost
+        if self._ascending is not None:
+            return self._ascending.repeated()
         if self._blocks and self._memory:
             self._spill()
         found = [_repeated(self._read(first, last)) for first, last in self._spans()]
         if self._memory:
             found.append(_repeated(self._memory))
         return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
+
+    def again(self) -> None:
+        """Begin anew, with keys in whatever order."""
+        self.lost, self.count, self._held = False, 0, 0
 
     def close(self) -> None:
         """Give the file back."""
@@ -104,6 +134,35 @@ class Pile:
             self._file.seek(at + 16 * begin)
             both = np.frombuffer(self._file.read(16 * (end - begin)), np.uint64).reshape(-1, 2)
             yield both[:, 0], both[:, 1].view(np.int64)
+
+
+class _Ascending:
+    """Keys that never get smaller: the rows of those that are equal to a neighbour."""
+
+    def __init__(self) -> None:
+        self._last: tuple[np.int64, np.int64] | None = None
+        self._found: list[Rows] = []
+
+    def add(self, keys: Rows, rows: Rows) -> bool:
+        """False, and nothing taken, when a key is smaller than the one before it."""
+        if not len(keys):
+            return True
+        steps = keys[1:] >= keys[:-1]
+        if not steps.all() or (self._last is not None and keys[0] < self._last[0]):
+            return False
+        same = np.append(keys[1:] == keys[:-1], False)
+        same[1:] |= same[:-1].copy()
+        if self._last is not None and keys[0] == self._last[0]:
+            same[0] = True
+            self._found.append(np.array([self._last[1]]))
+        if same.any():
+            self._found.append(rows[same])
+        self._last = keys[-1], rows[-1]
+        return True
+
+    def repeated(self) -> Rows:
+        """All of them, ascending."""
+        return positions.distinct(np.concatenate(self._found)) if self._found else np.zeros(0, np.int64)
 
 
 def _repeated(pieces: Iterable[tuple[Keys, Rows]]) -> Rows:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,30 @@ from taihang.engines.sources import source as sourcing
 
 Rows = npt.NDArray[np.int64]
 _NO_ROWS = np.zeros(0, np.int64)
+
+
+class Shape(Protocol):
+    """What is told of each text of a column."""
+
+    @property
+    def column(self) -> str:
+        """The column."""
+
+    def match(self, texts: pa.Array) -> pa.Array:
+        """A boolean for each text."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside:
+    """What is done beside showing a pass.
+
+    `columns` are read; `seen` is called with each chunk of them, and the position of its first row,
+    before its rows are shown; `shapes` are shown too, as columns under these names.
+    """
+
+    columns: Sequence[str]
+    seen: Callable[[int, sourcing.Chunk], None]
+    shapes: Mapping[str, Shape]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +76,14 @@ class Bad:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A table that rules speak about. A row's position counts the rows that could be read."""
+    """A table that rules speak about. A row's position counts the rows that could be read.
+
+    `whole`: every pass reads all columns, so that a row group broken in one of them is left out by all.
+    """
 
     name: str
     source: sourcing.Source
+    whole: bool = dataclasses.field(default=False, kw_only=True)
 
     @property
     def counted(self) -> bool:
@@ -74,7 +103,7 @@ class Target:
     ) -> Iterator[tuple[int, sourcing.Chunk]]:
         """The source's chunks with the position of their first row; with `only`, just those that hold such rows."""
         position = 0
-        for chunk in self.source.chunks(columns or self._thinnest()):
+        for chunk in self.source.chunks(self.source.schema.names if self.whole else columns or self._thinnest()):
             here = position
             position += chunk.data.num_rows
             if only is None or len(only.within(here, position)):
@@ -92,19 +121,28 @@ class Target:
 
     @contextlib.contextmanager
     def shown(
-        self, engine: tables.Engine, name: str, columns: Sequence[str], only: Rows | None = None
+        self,
+        engine: tables.Engine,
+        name: str,
+        columns: Sequence[str],
+        only: Rows | None = None,
+        beside: Beside | None = None,
     ) -> Iterator[None]:
         """Show one pass over these columns, and the position under `row_column`, for one query inside the block."""
         failed: list[BaseException] = []
         wanted = None if only is None else positions.Positions([only])
         fields = [self.source.schema.field(c) for c in self.source.schema.names if c in set(columns)]
-        schema = pa.schema([*fields, pa.field(self.row_column, pa.int64())])
+        made = beside.shapes if beside else {}
+        schema = pa.schema([*fields, *(pa.field(n, pa.bool_()) for n in made), pa.field(self.row_column, pa.int64())])
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
-                for start, chunk in self.chunks(columns, wanted):
+                for start, chunk in self.chunks(beside.columns if beside else columns, wanted):
+                    if beside is not None:
+                        beside.seen(start, chunk)
                     rows = np.arange(start, start + chunk.data.num_rows)
                     arrays = [chunk.data.column(f.name) for f in fields]
+                    arrays += [shape.match(chunk.data.column(shape.column)) for shape in made.values()]
                     batch = pa.RecordBatch.from_arrays([*arrays, pa.array(rows)], schema=schema)
                     if wanted is not None:
                         batch = batch.take(pa.array(wanted.within(start, start + chunk.data.num_rows) - start))

@@ -19,7 +19,7 @@ class Limits(settings.Section):
     max_unpacked_bytes: int = pydantic.Field(default=512 << 20, ge=1 << 20)
     max_columns: int = pydantic.Field(default=20_000, ge=1)
     max_files: int = pydantic.Field(default=100_000, ge=1)
-    batch_bytes: int = pydantic.Field(default=2 << 20, ge=1 << 16)
+    batch_bytes: int = pydantic.Field(default=4 << 20, ge=1 << 16)
     timeout_s: float = pydantic.Field(default=600.0, gt=0)
 
 

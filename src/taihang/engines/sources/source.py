@@ -63,6 +63,11 @@ class Source(abc.ABC):
     columns: tuple[Column, ...]
     rows: int | None = None
 
+    @property
+    def columnar(self) -> bool:
+        """Whether to read a few columns costs little beside reading all."""
+        return self.kind == "parquet"
+
     def __init__(self) -> None:
         self._opening = faults.Faults()
         self.faults = self._opening

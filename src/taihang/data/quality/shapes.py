@@ -1,0 +1,284 @@
+"""Shapes: patterns that say what stands at each place of a text, matched over Arrow's own bytes.
+
+Codes, phone numbers and identity numbers are of a fixed length, and "not blank" is mostly told by the first
+character: both cost a fraction of what a general matcher takes, which still judges everything else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlglot
+import sqlglot.errors
+from sqlglot import exp
+
+from taihang.engines import tables
+from taihang.rules import pattern, predicate
+
+LONGEST = 64
+_ASCII = 0x80
+_EDGES = (pattern.Edge(end=False), pattern.Edge(end=True))
+Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+_NO_ROWS = np.zeros(0, np.int64)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    """A whole text of as many ASCII characters as there are `places`, each out of its ranges."""
+
+    column: str
+    places: tuple[pattern.Ranges, ...]
+
+    def match(self, texts: pa.Array) -> pa.Array:
+        """Whether each text (n,) is of this shape; NULL for NULL."""
+        starts, data = _bytes(texts)
+        length = len(self.places)
+        fits = np.diff(starts) == length
+        block = _of_length(data, starts, fits, length)
+        rows = np.ascontiguousarray(block.reshape(-1, length).T)
+        good = np.ones(rows.shape[1], bool)
+        for place, ranges in zip(rows, self.places, strict=True):
+            good &= _within(place, ranges)
+        if len(good) < len(fits):
+            found = np.zeros(len(fits), bool)
+            found[fits] = good
+            good = found
+        return _nullable(good, texts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Holding:
+    """A text that holds a character out of ranges anywhere; `pattern` says the same in RE2's words."""
+
+    column: str
+    ranges: pattern.Ranges
+    pattern: str
+
+    def match(self, texts: pa.Array) -> pa.Array:
+        """Whether each text (n,) holds one; NULL for NULL."""
+        starts, data = _bytes(texts)
+        some = np.diff(starts) > 0
+        found = np.zeros(len(some), bool)
+        if len(data):
+            first = data[np.minimum(starts[:-1], len(data) - 1)]
+            found = _leads(self.ranges)[first] & some
+        rest = np.flatnonzero(some & ~found)
+        if len(rest):
+            found[rest] = pc.match_substring_regex(texts.take(pa.array(rest)), self.pattern).fill_null(False)
+        return _nullable(found, texts)
+
+
+Shape = Fixed | Holding
+
+
+@dataclasses.dataclass(frozen=True)
+class Direct:
+    """A condition that a column's own bytes decide: NULL or not, or not of a shape."""
+
+    column: str
+    null: bool | None
+    shape: Shape | None = None
+
+    def judge(self, values: pa.Array) -> tuple[Rows | None, int, int]:
+        """Where the condition is TRUE (None for every row), how often, and how often it is NULL."""
+        unknown = values.null_count
+        if self.shape is None:
+            true = unknown if self.null else len(values) - unknown
+            if true == len(values):
+                return None, true, 0
+            return (np.flatnonzero(values.is_null() if self.null else values.is_valid()) if true else _NO_ROWS), true, 0
+        found = self.shape.match(values)
+        good = found.true_count
+        if good == len(values):
+            return _NO_ROWS, 0, 0
+        bad = found.fill_null(not self.null).to_numpy(zero_copy_only=False)
+        where = np.flatnonzero(~bad)
+        return where, len(where), 0 if self.null else unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Conditions by their numbers: as SQL, with columns of shapes that it reads, or decided directly."""
+
+    sql: dict[int, str]
+    shapes: dict[str, Shape]
+    direct: dict[int, Direct]
+
+
+def split(tests: Sequence[str], schema: pa.Schema, taken: Collection[str]) -> Split:
+    """Take out of conditions, SQL that `predicate` or `sets` made, what costs less by Arrow's own bytes."""
+    known = {}
+    for field in schema:
+        if _is_plain(field.type):
+            known[f"({tables.quoted(field.name)} IS NULL)"] = Direct(field.name, null=True)
+            known[f"coalesce({tables.quoted(field.name)} IS NOT NULL, FALSE)"] = Direct(field.name, null=False)
+    changed, shapes = taken_out(tests, schema, taken)
+    for name, shape in shapes.items():
+        column = tables.quoted(shape.column)
+        known[f'(NOT "{name}")'] = Direct(shape.column, null=False, shape=shape)
+        known[f'({column} IS NULL OR NOT "{name}")'] = Direct(shape.column, null=True, shape=shape)
+    direct = {n: known[sql] for n, sql in enumerate(changed) if sql in known}
+    left = {n: sql for n, sql in enumerate(changed) if n not in direct}
+    used = {name: shape for name, shape in shapes.items() if any(f'"{name}"' in sql for sql in left.values())}
+    return Split(left, used, direct)
+
+
+def taken_out(tests: Sequence[str], schema: pa.Schema, taken: Collection[str]) -> tuple[list[str], dict[str, Shape]]:
+    """The conditions with each pattern that is a shape as a column of its own, and what those columns are.
+
+    Names are unlike those `taken`.
+    """
+    found: dict[Shape, str] = {}
+    used = {name.casefold() for name in taken}
+    changed = []
+    for sql in tests:
+        tree = _tree(sql) if "REGEXP_" in sql else None
+        if tree is None:
+            changed.append(sql)
+            continue
+        nodes: list[exp.Expr] = list(tree.find_all(exp.RegexpFullMatch, exp.RegexpLike))
+        for node in nodes:
+            shape = _shape(node, schema)
+            if shape is None:
+                continue
+            if shape not in found:
+                name = f"shape{len(found)}"
+                while name.casefold() in used:
+                    name = f"_{name}"
+                found[shape] = name
+            column = exp.column(found[shape], quoted=True)
+            tree = column if node is tree else tree
+            node.replace(column)
+        changed.append(tree.sql(dialect=predicate.DIALECT))
+    return changed, {name: shape for shape, name in found.items()}
+
+
+def _tree(sql: str) -> exp.Expr | None:
+    try:
+        return sqlglot.parse_one(sql, dialect=predicate.DIALECT)
+    except (sqlglot.errors.SqlglotError, RecursionError):
+        return None
+
+
+def _shape(node: exp.Expr, schema: pa.Schema) -> Shape | None:
+    """What a call asks of a text column, where that is a shape."""
+    text, wanted = node.this, node.expression
+    if isinstance(text, exp.Cast) and text.to.this in {exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR}:
+        text = text.this
+    plain = isinstance(text, exp.Column) and isinstance(wanted, exp.Literal) and wanted.is_string
+    if not plain or text.table or node.args.get("flag") or node.args.get("options"):
+        return None
+    if text.name not in schema.names or not _is_text(schema.field(text.name).type):
+        return None
+    try:
+        tree = pattern.parse(wanted.this)
+    except pattern.Unspeakable:
+        return None
+    anywhere = isinstance(node, exp.RegexpLike)
+    while isinstance(tree, pattern.Sequence) and len(tree.parts) == 1:
+        tree = tree.parts[0]
+    if anywhere and isinstance(tree, pattern.Set) and tree.ranges:
+        # Of a class without an end beyond ASCII, libraries know newer or older letters.
+        known = tree.ranges[-1][1] in {pattern.LAST, *range(_ASCII)}
+        return Holding(text.name, tree.ranges, wanted.this) if known else None
+    if not anywhere:
+        tree = pattern.whole(tree)
+    places = _places(_inside(tree))
+    return Fixed(text.name, places) if places else None
+
+
+def _inside(node: pattern.Node) -> pattern.Node:
+    """What stands between the two edges of a text; a pattern without both is no shape and stays as it is."""
+    if not isinstance(node, pattern.Sequence) or not node.parts or (node.parts[0], node.parts[-1]) != _EDGES:
+        return pattern.Choice(())
+    parts = node.parts[1:-1]
+    inner = parts[0] if len(parts) == 1 else pattern.Sequence(parts)
+    again = isinstance(inner, pattern.Sequence) and inner.parts and (inner.parts[0], inner.parts[-1]) == _EDGES
+    return _inside(inner) if again else inner
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """True for types whose NULLs are all in the column's own bits."""
+    of = pa.types
+    return any(
+        is_it(kind) for is_it in (of.is_primitive, of.is_string, of.is_large_string, of.is_decimal, of.is_boolean)
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _places(node: pattern.Node) -> tuple[pattern.Ranges, ...] | None:
+    """The ranges of each place, if there is one fixed number of them and all are ASCII."""
+    if isinstance(node, pattern.Set):
+        return (node.ranges,) if node.ranges and node.ranges[-1][1] < _ASCII else None
+    if isinstance(node, pattern.Repeat) and node.least == node.most and node.least <= LONGEST:
+        inner = _places(node.of)
+        return None if inner is None or len(inner) * node.least > LONGEST else inner * node.least
+    if isinstance(node, pattern.Sequence):
+        found: list[pattern.Ranges] = []
+        for part in node.parts:
+            inner = _places(part)
+            if inner is None:
+                return None
+            found += inner
+        return tuple(found) if len(found) <= LONGEST else None
+    return None
+
+
+def _bytes(texts: pa.Array) -> tuple[npt.NDArray[np.int64], Bytes]:
+    """Where each text starts, with the end of the last (n + 1,), and the bytes of all."""
+    _, offsets, data = texts.buffers()
+    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    if offsets is None or not len(texts):
+        return np.zeros(len(texts) + 1, np.int64), np.zeros(0, np.uint8)
+    starts = np.frombuffer(offsets, width)[texts.offset : texts.offset + len(texts) + 1]
+    return starts, np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)  # type: ignore[return-value]
+
+
+def _of_length(data: Bytes, starts: npt.NDArray[np.int64], fits: Flags, length: int) -> Bytes:
+    """The bytes of the texts that fit, one after the other."""
+    odd = np.flatnonzero(~fits)
+    if len(odd) * 16 > len(fits):
+        gathered: Bytes = data[starts[:-1][fits][:, None] + np.arange(length)]
+        return gathered
+    # Few do not fit: copy what lies between them.
+    edges = zip([starts[0], *starts[odd + 1]], [*starts[odd], starts[-1]], strict=True)
+    return np.concatenate([data[a:b] for a, b in edges])
+
+
+def _within(place: Bytes, ranges: pattern.Ranges) -> Flags:
+    found = np.zeros(len(place), bool)
+    for low, high in ranges:
+        # Below `low` it wraps round and is large.
+        found |= (place - np.uint8(low)) <= np.uint8(high - low)
+    return found
+
+
+@functools.cache
+def _leads(ranges: pattern.Ranges) -> Flags:
+    """For each byte whether every character whose UTF-8 begins with it is within the ranges."""
+    spans = [(b, b) for b in range(_ASCII)]
+    spans += [(0x40, 0x3F)] * 0x42  # no character begins with these
+    spans += [((b & 0x1F) << 6, ((b & 0x1F) << 6) | 0x3F) for b in range(0xC2, 0xE0)]
+    spans += [(max((b & 0x0F) << 12, 0x800), ((b & 0x0F) << 12) | 0xFFF) for b in range(0xE0, 0xF0)]
+    spans += [
+        (max((b & 0x07) << 18, 0x10000), min(((b & 0x07) << 18) | 0x3FFFF, pattern.LAST)) for b in range(0xF0, 0xF5)
+    ]
+    spans += [(0x40, 0x3F)] * (256 - len(spans))
+    return np.array([first <= last and any(a <= first and last <= b for a, b in ranges) for first, last in spans])
+
+
+def _nullable(found: Flags, texts: pa.Array) -> pa.Array:
+    if not texts.null_count:
+        return pa.array(found)
+    return pa.array(found, mask=texts.is_null().to_numpy(zero_copy_only=False))

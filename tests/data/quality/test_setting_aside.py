@@ -1,0 +1,150 @@
+"""Setting aside: what was kept while it was judged is what a second reading would give, or nothing is kept."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taihang.data.quality import assessment, positions, setting_aside, target
+from taihang.engines.sources import memory, opening
+from taihang.rules import rulebook
+
+BOOK = """
+taihang: rules/1
+id: kept
+version: "1"
+title: {zh: 留, en: kept}
+rules:
+  - {id: u, table: t, check: {kind: unique, columns: [a]}}
+  - {id: n, table: t, check: {kind: not_null, column: b}}
+  - {id: r, table: t, check: {kind: range, column: a, max: 90}}
+"""
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("aside") / "t.parquet"
+    rows = np.arange(1000)
+    words = pa.array([f"字{n}" if n % 7 else None for n in range(1000)])
+    tags = pa.array([["x"] * (n % 3) for n in range(1000)])
+    pq.write_table(pa.table({"a": rows, "b": words, "c": tags}), path, row_group_size=300)
+    return path
+
+
+def same(one: Sequence[target.Bad], two: Sequence[target.Bad]) -> bool:
+    def told(bad: Sequence[target.Bad]) -> list[object]:
+        return [(b.place(n), b.rows[n], row) for b in bad for n, row in enumerate(b.data.to_pylist())]
+
+    return told(one) == told(two)
+
+
+@settings(max_examples=60)
+@given(
+    chosen=st.sets(st.integers(0, 999)), asked=st.sets(st.integers(0, 999)), cuts=st.sets(st.integers(1, 999)),
+    ahead=st.integers(0, 5), early=st.sets(st.integers(0, 999)), size=st.integers(7, 400),
+)  # fmt: skip
+def test_kept_is_what_is_read(
+    *, parquet: Path, chosen: set[int], asked: set[int], cuts: set[int], ahead: int, early: set[int], size: int
+) -> None:
+    on = target.Target("t", opening.open(parquet))
+    aside = setting_aside.SetAside(parquet.parent)
+    bad, known = np.array(sorted(chosen), np.int64), np.array(sorted(early), np.int64)
+    edges = [0, *sorted(cuts), 1000]
+    spans = list(itertools.pairwise(edges))
+    read = 0
+    for n, chunk in enumerate(on.source.chunks(rows=size)):
+        stop = read + chunk.data.num_rows
+        aside.see(read, chunk, [known[(known >= read) & (known < stop)]])
+        read = stop
+        while spans and spans[0][1] <= read and n >= ahead:
+            first, last = spans.pop(0)
+            aside.judged(first, last, [bad[(bad >= first) & (bad < last)]])
+    for first, last in spans:
+        aside.judged(first, last, [bad[(bad >= first) & (bad < last)]])
+    aside.finish()
+    assert aside.complete
+    for some in (chosen | early, (chosen | early) & asked):
+        wanted = positions.Positions([np.array(sorted(some), np.int64)])
+        assert same(list(aside.bad(wanted)), list(on.bad(wanted)))
+    aside.close()
+
+
+def _all(aside: setting_aside.SetAside, on: target.Target, *, backwards: bool = False) -> None:
+    chunks = list(on.source.chunks(rows=500))
+    for n, chunk in enumerate(chunks):
+        aside.see(500 * n, chunk)
+    for n in reversed(range(2)) if backwards else range(2):
+        aside.judged(500 * n, 500 * n + 500, [np.arange(500 * n, 500 * n + 500)])
+    aside.finish()
+
+
+@pytest.mark.parametrize("trouble", ["order", "size", "disk", "cut"])
+def test_given_up_rather_than_wrong(parquet: Path, trouble: str) -> None:
+    on = target.Target("t", opening.open(parquet))
+    folder = parquet.parent / "none" if trouble == "disk" else parquet.parent
+    aside = setting_aside.SetAside(folder, most=100 if trouble == "size" else 1 << 20)
+    if trouble == "cut":
+        for n, chunk in enumerate(on.source.chunks(rows=500)):
+            aside.see(500 * n, chunk)
+        aside.judged(0, 500, [np.arange(3)])
+        aside.finish()
+    else:
+        _all(aside, on, backwards=trouble == "order")
+    assert not aside.complete
+    assert not aside.wanted
+
+
+def test_assessed_gives_the_rows_without_the_source(parquet: Path, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    path.write_bytes(parquet.read_bytes())
+    with assessment.assessed(rulebook.loads(BOOK, "b"), target.open_all([str(path)])) as found:
+        path.unlink()  # what was judged is still there to be shown
+        union = positions.Positions([o.rows for o in found.outcomes])
+        rows = [row for bad in found.bad("t", union) for row in bad.data.to_pylist()]
+    assert len(rows) == 909 + sum(1 for n in range(0, 91, 7))
+    assert all(row["a"] > 90 or row["b"] is None for row in rows)
+
+
+def test_a_row_group_broken_in_one_column_is_left_out_by_every_pass(tmp_path: Path) -> None:
+    """Positions told by the pass over keys are those of the pass over everything."""
+    path = tmp_path / "t.parquet"
+    keys = [n if n not in {250, 350} else n - 1 for n in range(400)]  # two pairs, in the third group and the last
+    texts = [f"text {n}" for n in range(400)]
+    table = pa.table({"a": keys, "b": texts, "unused": [f"u{n}" for n in range(400)]})
+    pq.write_table(table, path, row_group_size=100, compression="none", use_dictionary=False, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"text 150")
+    data[at : at + 4] = b"XXXX"
+    path.write_bytes(data)
+    with assessment.assessed(rulebook.loads(BOOK.replace("max: 90", "max: 9999"), "b"),
+                             target.open_all([str(path)])) as found:  # fmt: skip
+        (unique,) = (o for o in found.outcomes if o.compiled.rule.id == "u")
+        rows = [row for bad in found.bad("t", positions.Positions([unique.rows])) for row in bad.data.to_pylist()]
+        assert found.targets["t"].source.faults.rows_lost == 100
+    assert [row["a"] for row in rows] == [249, 249, 349, 349]
+    assert found.totals["t"] == 300
+
+
+def test_text_files_are_read_once_where_nothing_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "".join(f"{n},{'' if n == 3 else 'x'}\n" for n in range(50)), encoding="utf-8")
+    targets = target.open_all([str(path)], memory.Memory(tmp_path / "m"))
+    scans, chunks = [], type(targets["t"].source).chunks
+
+    def counted(self: object, *given: object, **more: object) -> object:
+        scans.append(given)
+        return chunks(self, *given, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(targets["t"].source), "chunks", counted)
+    with assessment.assessed(rulebook.loads(BOOK, "b"), targets) as found:
+        union = positions.Positions([o.rows for o in found.outcomes])
+        (bad,) = found.bad("t", union)
+        assert bad.lines is not None
+        assert bad.lines.tolist() == [5]
+    assert len(scans) == 1
