@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from taihang.data.quality import positions, target
 from taihang.engines.sources import source as sourcing
 
 Rows = npt.NDArray[np.int64]
-MOST_BYTES = 1 << 30
+SHARE_OF_DISK = 4
 _BATCH_ROWS = 1 << 12
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4" if pa.Codec.is_available("lz4_frame") else None)
 
@@ -37,11 +38,12 @@ class SetAside:
 
     Chunks are shown as they are read (`see`); verdicts come in the order of the rows (`judged`), and a
     chunk is let go when all of its rows have theirs. Memory holds the chunks in between. Where it
-    cannot be done (a full disk, more than `most` bytes, a type that cannot be written) it is given up
-    and `complete` stays False: whoever wants the rows reads the source again.
+    cannot be done (a full disk, more than `most` bytes, by default a quarter of what is free; a type that
+    cannot be written) it is given up and `complete` stays False: whoever wants the rows reads the source
+    again.
     """
 
-    def __init__(self, folder: Path, most: int = MOST_BYTES) -> None:
+    def __init__(self, folder: Path, most: int | None = None) -> None:
         self._folder, self._most = folder, most
         self._chunks: collections.deque[tuple[int, sourcing.Chunk]] = collections.deque()
         self._early: collections.deque[Rows] = collections.deque()
@@ -161,6 +163,8 @@ class SetAside:
         batch = pa.concat_batches(self._taken)
         self._taken.clear()
         self._rows = 0
+        if self._most is None:
+            self._most = shutil.disk_usage(self._folder).free // SHARE_OF_DISK
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by close
         if self._writer is None:
