@@ -1,11 +1,14 @@
 """How far each saving takes the answer from the full cache's: every part alone, over its own budgets.
 
-    python -m bench.longcontext.fidelity --out FOLDER [--seed 0]
+    python -m bench.longcontext.fidelity --out FOLDER [--family qwen2_5_vl] [--seed 0]
 
 Reads the films of `bench.longcontext.needle` with the model that it trained (run it first, same FOLDER).
 For each part: `kl` (nats, from the full cache, mean over films), `agree` (share of films with the same
 likeliest token), `recall` (right answers), and what it spends: `tokens` a layer held at most, `bytes` of
 the cache, `read` (share of held tokens that a window attends to), `gates` (share of MLP activations used).
+The last three curves of eviction are without the probe: plain; with windows that end where events begin
+(a marked frame is one); and with room dealt out among the events, too. The answer of one frame does not
+depend on where a window ends, so the second shows what that costs, not what a longer event gains by it.
 CPU time is not a result here: a tiny model on a CPU says nothing of a large one on a GPU.
 """
 
@@ -15,46 +18,69 @@ import argparse
 import contextlib
 import copy
 import dataclasses
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from bench.longcontext import needle
-from taihang.model.longcontext import budget, linear8, policy, reading, sparse
+from taihang.model.longcontext import linear8, reading, sparse
 from tests.model.longcontext import tiny
 
-AMPLE = budget.Cap(400, needle.WINDOW, needle.SINKS, needle.RECENT)
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Case:
+    """A part at one budget: the plan, a context to read in, whether the films tell of events."""
+
+    part: str
+    budget: Any
+    plan: reading.Plan
+    inside: Callable[[], Any] = contextlib.nullcontext
+    events: bool = False
 
 
-def cases(model: Any, calibrate: Any) -> Iterator[tuple[str, Any, Any, reading.Plan]]:
-    """Part, budget, a context to read in, the plan."""
-    none = contextlib.nullcontext
-    plan = reading.Plan(AMPLE)
-    for kept in needle.KEPT:
-        cap = budget.Cap(kept + needle.WINDOW, needle.WINDOW, needle.SINKS, needle.RECENT)
-        choose = policy.Policy("mixed", sinks=needle.SINKS, recent=needle.RECENT, observed=4, pool=1)
-        yield "eviction, mixed + probe", kept, none, reading.Plan(cap, choose)
-        yield "the same, pyramid of layers", kept, none, reading.Plan(cap, choose, shape="pyramid")
-        yield "the same, layers 0-1 share", kept, none, reading.Plan(cap, dataclasses.replace(choose, shared=2))
-        yield "the same, events keep a floor", kept, none, reading.Plan(cap, dataclasses.replace(choose, floor=0.5))
-    for share in (0.9, 0.7, 0.5, 0.3):
-        yield "attention, blocks of 4", share, none, dataclasses.replace(plan, blocks=sparse.Blocks(share, 4))
+def eviction(family: str) -> Iterator[Case]:
+    """What is let go, over the family's caps."""
+    sizes = needle.SIZES[family]
+    choose = needle.chooser("mixed", sizes)
+    floor = dataclasses.replace(choose, floor=0.5)
+    for kept in sizes.kept:
+        cap = sizes.cap(kept)
+        plan, blind = reading.Plan(cap, choose), reading.Plan(cap, choose, probe=False)
+        yield Case("eviction, mixed + probe", kept, plan)
+        yield Case("the same, pyramid of layers", kept, dataclasses.replace(plan, shape="pyramid"))
+        shared = dataclasses.replace(choose, shared=2)
+        yield Case("the same, layers 0-1 share", kept, dataclasses.replace(plan, choose=shared))
+        yield Case("eviction, mixed, no probe", kept, blind)
+        yield Case("the same, windows end at events", kept, blind, events=True)
+        yield Case("the same, events keep a floor", kept, dataclasses.replace(blind, choose=floor), events=True)
+
+
+def savings(model: Any, calibrate: Any) -> Iterator[Case]:
+    """What is read or held at less cost, nothing let go."""
+    family = model.config.model_type
+    plan = reading.Plan(needle.SIZES[family].cap(needle.AMPLE))
+    for share in (0.9, 0.7, 0.5, 0.3, 0.2, 0.1):
+        yield Case("attention, blocks of 4", share, dataclasses.replace(plan, blocks=sparse.Blocks(share, 4)))
         limits = sparse.thresholds(model, share, calibrate)
-        yield "activations, threshold", share, lambda limits=limits: sparse.activations(model, limits), plan
+        yield Case("activations, threshold", share, plan, lambda limits=limits: sparse.activations(model, limits))
     for near in (0.98, 0.95, 0.9, 0.8):
-        yield "repeats merged", near, none, dataclasses.replace(plan, merge=near)
+        yield Case("repeats merged", near, dataclasses.replace(plan, merge=near))
     for form in ("int8", "fp8"):
-        yield f"cache in {form}", form, none, dataclasses.replace(plan, form=form)  # type: ignore[arg-type]
+        yield Case(f"cache in {form}", form, dataclasses.replace(plan, form=form))  # type: ignore[arg-type]
+    yield Case("cache waits in the machine's memory", "offload", dataclasses.replace(plan, offload=True))
 
 
-def measure(reader: reading.Reader, some: needle.Films, whole: torch.Tensor | None) -> dict[str, Any]:
+def measure(
+    reader: reading.Reader, some: needle.Films, whole: torch.Tensor | None, *, events: bool = False
+) -> dict[str, Any]:
     """Read every film; compare with the full cache's log-probabilities."""
-    found, held, size = [], 0, 0
+    found, held, size, family = [], 0, 0, reader.model.config.model_type
     for number in range(len(some.asked)):
-        read = reader.read(needle.prompt(some, number))
+        read = reader.read(needle.prompt(family, some, number, events=events))
         found.append(read.logits.log_softmax(-1))
         held = max(held, *(layer.peak for layer in read.cache.layers))
         size = max(size, *(layer.peak_bytes for layer in read.cache.layers))
@@ -80,29 +106,32 @@ def main() -> None:
     model.load_state_dict(torch.load(given.out / f"{given.family}-{given.seed}.pt", weights_only=True))
     some = needle.films(given.films, needle.FRAMES, torch.Generator().manual_seed(800_000 + given.seed))
     apart = needle.films(8, needle.FRAMES, torch.Generator().manual_seed(700_000 + given.seed))
-    plain = reading.Reader(model, reading.Plan(AMPLE))
+    ample = reading.Plan(needle.SIZES[given.family].cap(needle.AMPLE))
+    plain = reading.Reader(model, ample)
     base = measure(plain, some, None)
     whole = base.pop("logits")
-    rows: list[dict[str, Any]] = [{"part": "full cache", **base}]
+    rows: list[dict[str, Any]] = []
+    result = {"family": given.family, "seed": given.seed, "films": given.films, "frames": needle.FRAMES, "rows": rows}
+
+    def keep(row: dict[str, Any]) -> None:
+        row.pop("logits", None)
+        rows.append(row)  # written as they come: a run that is stopped leaves what it found
+        print(row, flush=True)
+        (given.out / f"fidelity-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
 
     def calibrate() -> None:
         for number in range(len(apart.asked)):
-            plain.read(needle.prompt(apart, number))
+            plain.read(needle.prompt(given.family, apart, number))
 
-    for part, spent, inside, plan in cases(model, calibrate):
-        with inside():
-            found = measure(reading.Reader(model, plan), some, whole)
-        found.pop("logits")
-        rows.append({"part": part, "budget": spent, **found})
-        print(rows[-1], flush=True)
+    keep({"part": "full cache", **base})
+    for case in itertools.chain(savings(model, calibrate), eviction(given.family)):
+        with case.inside():
+            found = measure(reading.Reader(model, case.plan), some, whole, events=case.events)
+        keep({"part": case.part, "budget": case.budget, **found})
     small = copy.deepcopy(model)
     linear8.convert(small, calibrate)
-    found = measure(reading.Reader(small, reading.Plan(AMPLE)), some, whole)
-    found.pop("logits")
-    rows.append({"part": "linear layers in fp8", "budget": "e4m3", **found})
-    print(rows[-1], flush=True)
-    result = {"family": given.family, "seed": given.seed, "films": given.films, "frames": needle.FRAMES, "rows": rows}
-    (given.out / f"fidelity-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
+    found = measure(reading.Reader(small, ample), some, whole)
+    keep({"part": "linear layers in fp8", "budget": "e4m3", **found})
 
 
 if __name__ == "__main__":

@@ -81,12 +81,13 @@ def main() -> None:
     model = tiny.model(given.family, seed=given.seed)
     model.load_state_dict(torch.load(given.out / f"{given.family}-{given.seed}.pt", weights_only=True))
     some = needle.films(given.films, needle.FRAMES, torch.Generator().manual_seed(900_000 + given.seed))
-    prompts = [needle.prompt(some, number) for number in range(len(some.asked))]
+    prompts = [needle.prompt(given.family, some, number) for number in range(len(some.asked))]
     wanted = (needle.ANSWER + some.answers[:, 0]).tolist()
     rows: list[dict[str, Any]] = []
-    for kept in needle.KEPT:
+    sizes = needle.SIZES[given.family]
+    for kept in sizes.kept:
         for name in PRESSES:
-            ratio = 1 - (kept + needle.WINDOW) / (len(prompts[0].ids) - 1)
+            ratio = 1 - (kept + sizes.window) / (len(prompts[0].ids) - 1)
             try:
                 press = getattr(kvpress, name)(compression_ratio=max(0.0, ratio))
                 with torch.inference_mode():

@@ -1,13 +1,14 @@
 """A trained proof: a tiny vision-language model learns to find needles in a video; then its cache is cut.
 
-    python -m bench.longcontext.needle --out FOLDER [--steps 600] [--seed 0]
+    python -m bench.longcontext.needle --out FOLDER [--family qwen2_5_vl] [--steps 600] [--seed 0]
 
-Each frame is one token and shows one of ten patterns; four frames carry one of four marks over it. The
-question names a mark, the answer is the pattern that stood there: one frame of 64 decides, and guessing
-gives 0.1. The model is trained (from random weights, about four CPU minutes) on videos of 6 to 64 frames
-with all four questions after each, and asked about others of 64 that it has not seen. `recall` is the
-share of right answers, over caps from the whole sequence down to four tokens beside the sinks and the
-most recent ones; `kl` and `agree` are the distance to, and the top-1 agreement with, the full cache.
+Each frame is one visual token (Qwen3-VL writes three more beside it: when it was, where it starts and
+ends) and shows one of ten patterns; four frames carry one of four marks over it. The question names a
+mark, the answer is the pattern that stood there: one frame of 64 decides, and guessing gives 0.1. The
+model is trained (from random weights, in CPU minutes) on videos of 6 to 64 frames with all four
+questions after each, and asked about others of 64 that it has not seen. `recall` is the share of right
+answers, over caps from the whole sequence down to a few tokens beside a window, the sinks and the most
+recent ones in them; `kl` and `agree` are the distance to, and the top-1 agreement with, the full cache.
 `recency` is plain truncation with attention sinks (StreamingLLM), `uniform` evenly spread tokens,
 `key-norm`, `value-norm` and `attention` the scores of that name, `mixed` attention times value norm;
 `+ probe` lets the question look back after each window. The weights are kept in FOLDER, for
@@ -31,12 +32,32 @@ import torch
 from taihang.model.longcontext import budget, policy, reading
 from tests.model.longcontext import tiny
 
-# Qwen3-VL writes three more tokens beside each frame: its films want other budgets and four times the training.
-FAMILIES = ("qwen2_5_vl",)
 PATTERNS, MARKS, SIDE = 10, 4, 2
 ANSWER, ASK = 20, 40
-FRAMES, WINDOW, SINKS, RECENT = 64, 16, 2, 2
-KEPT = (48, 32, 24, 16, 12, 8)
+FRAMES, SINKS = 64, 2
+AMPLE = 1000  # tokens: more than any film here has
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a family's films take, in tokens: a frame, a window of 16 frames, the newest that stay, the caps."""
+
+    frame: int
+    window: int
+    recent: int
+    kept: tuple[int, ...]
+
+    def cap(self, kept: int) -> budget.Cap:
+        """`kept` tokens beside a window."""
+        return budget.Cap(kept + self.window, self.window, SINKS, self.recent)
+
+
+# As many frames for either family. Of the four tokens of a frame of Qwen3-VL one tells what is seen: its caps go lower.
+SIZES = {
+    "qwen2_5_vl": Sizes(1, 16, 2, (48, 32, 24, 16, 12, 8)),
+    "qwen3_vl": Sizes(4, 64, 2, (192, 128, 96, 64, 32, 16, 8)),
+}
+FAMILIES = tuple(SIZES)
 
 
 def world(seed: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,9 +71,11 @@ def world(seed: int = 7) -> tuple[torch.Tensor, torch.Tensor]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Films:
-    """Some films of one length: `pixels` (films, frames, patches, values), `asked` and `answers` (films, marks)."""
+    """Some films of one length: `pixels` (films, frames, patches, values); `places` (the frames with the marks),
+    `asked` and `answers` (films, marks)."""
 
     pixels: torch.Tensor
+    places: torch.Tensor
     asked: torch.Tensor
     answers: torch.Tensor
 
@@ -67,22 +90,33 @@ def films(count: int, frames: int, made: torch.Generator) -> Films:
     each = torch.arange(count)
     for mark in range(MARKS):
         pixels[each, places[:, mark]] += marks[mark]
-    return Films(pixels, asked, shown[each[:, None], places[each[:, None], asked]])
+    return Films(pixels, places, asked, shown[each[:, None], places[each[:, None], asked]])
 
 
-def prompt(some: Films, number: int) -> reading.Prompt:
-    """One film with its first question."""
+def before(family: str, frames: int) -> list[int]:
+    """The tokens of a film, with what comes before it."""
+    if family == "qwen2_5_vl":
+        return [3, 4, tiny.START, *[tiny.VIDEO] * frames, tiny.END]
+    # The time of each frame is text: here one of seven tokens, as if it were the seconds' last digit.
+    each = ([5 + number % 7, tiny.START, tiny.VIDEO, tiny.END] for number in range(frames))
+    return [3, 4, *(token for one in each for token in one)]
+
+
+def prompt(family: str, some: Films, number: int, *, events: bool = False) -> reading.Prompt:
+    """One film with its first question. `events`: a marked frame begins an event, and so does the frame after it, as
+    a prefilter would say that sees that something is there, not what."""
     pixels = some.pixels[number]
     frames = pixels.shape[0]
-    ids = [3, 4, tiny.START, *[tiny.VIDEO] * frames, tiny.END, ASK + int(some.asked[number, 0])]
-    kinds = [0, 0, 0, *[2] * frames, 0, 0]
-    return reading.Prompt(torch.tensor(ids), torch.tensor(kinds), pixels.flatten(0, 1), (frames, SIDE, SIDE))
+    ids = torch.tensor([*before(family, frames), ASK + int(some.asked[number, 0])])
+    starts = {at + after for at in some.places[number].tolist() for after in (0, 1)} if events else ()
+    kinds = (ids == tiny.VIDEO).long() * 2
+    return reading.Prompt(ids, kinds, pixels.flatten(0, 1), (frames, SIDE, SIDE), events=starts)
 
 
 def _loss(model: Any, some: Films) -> torch.Tensor:
     """All questions of each film in one pass, each followed by its answer."""
     count, frames = some.pixels.shape[:2]
-    head = torch.tensor([3, 4, tiny.START, *[tiny.VIDEO] * frames, tiny.END]).expand(count, -1)
+    head = torch.tensor(before(model.config.model_type, frames)).expand(count, -1)
     ids = torch.cat([head, torch.stack([ASK + some.asked, ANSWER + some.answers], -1).flatten(1)], 1)
     seconds = {"second_per_grid_ts": torch.ones(count)} if "2_5" in model.config.model_type else {}
     out = model(
@@ -123,7 +157,7 @@ def asked_of(model: Any, plan: reading.Plan, some: Films) -> tuple[float, int, t
     reader = reading.Reader(model, plan)
     found, peak = [], 0
     for number in range(len(some.asked)):
-        read = reader.read(prompt(some, number))
+        read = reader.read(prompt(model.config.model_type, some, number))
         found.append(read.logits.log_softmax(-1))
         peak = max(peak, *(layer.peak for layer in read.cache.layers))
     logits = torch.stack(found)
@@ -131,17 +165,22 @@ def asked_of(model: Any, plan: reading.Plan, some: Films) -> tuple[float, int, t
     return float(right), peak, logits
 
 
-def evaluate(model: Any, seed: int, count: int = 200, budgets: Sequence[int] = KEPT) -> Iterator[dict[str, Any]]:
+def chooser(name: str, sizes: Sizes) -> policy.Policy:
+    """A policy of the bench: the last four queries of a window are watched, and no score is smeared over neighbours."""
+    return policy.Policy(name, sinks=SINKS, recent=sizes.recent, observed=4, pool=1)  # type: ignore[arg-type]
+
+
+def evaluate(model: Any, seed: int, count: int = 200, budgets: Sequence[int] = ()) -> Iterator[dict[str, Any]]:
     """Recall over caps and policies, on films of a seed of their own; row by row."""
     some = films(count, FRAMES, torch.Generator().manual_seed(900_000 + seed))
-    recall, peak, whole = asked_of(model, reading.Plan(budget.Cap(400, WINDOW, SINKS, RECENT)), some)
+    sizes = SIZES[model.config.model_type]
+    recall, peak, whole = asked_of(model, reading.Plan(sizes.cap(AMPLE)), some)
     yield {"kept": peak, "policy": "full", "recall": round(recall, 3), "peak": peak}
     ways = [(name, False) for name in policy.SCORES] + [("attention", True), ("mixed", True)]
-    for kept in budgets:
+    for kept in budgets or sizes.kept:
         for name, probe in ways:
-            cap = budget.Cap(kept + WINDOW, WINDOW, SINKS, RECENT)
-            choose = policy.Policy(name, sinks=SINKS, recent=RECENT, observed=4, pool=1)  # type: ignore[arg-type]
-            recall, peak, logits = asked_of(model, reading.Plan(cap, choose, probe=probe), some)
+            plan = reading.Plan(sizes.cap(kept), chooser(name, sizes), probe=probe)
+            recall, peak, logits = asked_of(model, plan, some)
             far = torch.nn.functional.kl_div(logits, whole, log_target=True, reduction="batchmean")
             agree = (logits.argmax(-1) == whole.argmax(-1)).float().mean()
             way = name + (" + probe" if probe else "")
@@ -156,7 +195,7 @@ def main() -> None:
     parser.add_argument("--family", choices=FAMILIES, default="qwen2_5_vl")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--films", type=int, default=200)
-    parser.add_argument("--kept", default=",".join(map(str, KEPT)))
+    parser.add_argument("--kept", default="", help="caps, in tokens beside a window; those of the family otherwise")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -175,7 +214,7 @@ def main() -> None:
     result = {"date": today, "family": given.family, "seed": given.seed,
               "steps": given.steps, "train_cpu_s": trained, "films": given.films, "frames": FRAMES,
               "rows": rows}  # fmt: skip
-    for row in evaluate(model, given.seed, given.films, [int(kept) for kept in given.kept.split(",")]):
+    for row in evaluate(model, given.seed, given.films, [int(kept) for kept in given.kept.split(",") if kept]):
         rows.append(row)  # written as they come: a run that is stopped leaves what it found
         print(row, flush=True)
         (given.out / f"needle-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
+from av.subtitles.subtitle import SubtitleSet
 from fixtures import endpoints, videos
 from use.video import films
 
@@ -96,6 +100,66 @@ def test_an_attack_by_writing_in_the_scene_changes_no_verdict(
     assert "im_end|" not in page
     # And no note that is carried on steers the next question.
     assert all("<|im_end|>" not in json.dumps(body["messages"]) for body in got.bodies)
+
+
+def _spoken(film: Path, path: Path, words: str) -> Path:
+    """The same pictures with a sound track, and with words as subtitle, title and comment."""
+    with av.open(str(film)) as source, av.open(str(path), "w") as out:
+        out.metadata.update(title=words, comment=words)
+        shown = out.add_stream_from_template(source.streams.video[0])
+        sound: Any = out.add_stream("aac", rate=16000, layout="mono")
+        written: Any = out.add_stream("srt")
+        written.codec_context.subtitle_header = b"[Script Info]\n\n[Events]\nFormat: Layer, Start, End, Text\n"
+        written.codec_context.time_base = Fraction(1, 1000)
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = shown
+                out.mux(packet)
+        noise = np.random.default_rng(0).normal(0, 0.3, (12 * 16, 1, 1000)).astype(np.float32)
+        for number, heard in enumerate(noise):
+            part = av.AudioFrame.from_ndarray(heard, format="fltp", layout="mono")
+            part.sample_rate, part.pts = 16000, number * 1000
+            out.mux(sound.encode(part))
+        out.mux(sound.encode(None))
+        for number in range(12):
+            line = SubtitleSet.create(f"{number},0,Default,,0,0,0,,{words}".encode(), 0, 900, number * 1_000_000)
+            packet = written.codec_context.encode_subtitle(line)
+            packet.stream, packet.pts, packet.dts = written, number * 1000, number * 1000
+            packet.duration, packet.time_base = 900, Fraction(1, 1000)
+            out.mux(packet)
+    return path
+
+
+def test_what_a_film_says_in_sound_subtitles_and_title_reaches_no_model(covered: Path, tmp_path: Path) -> None:
+    """Nothing of a film but its pictures goes to a model, and nothing that is said in it moves a verdict."""
+    spoken = _spoken(covered, tmp_path / "spoken.mkv", ATTACK)
+    told, asked = [], []
+    for film in (covered, spoken):
+        with endpoints.endpoint(lambda body, n: _answer(body, lambda q: True)) as (url, got):
+            done = taihang.inspect(film, rules="mine-vlm", vlm=url, budget="10%", out=tmp_path / film.stem)
+        kinds = {part["type"] for body in got.bodies for m in body["messages"] if not isinstance(m["content"], str)
+                 for part in m["content"]}  # fmt: skip
+        assert kinds == {"text", "image_url"}
+        asked.append([_asked(body) for body in got.bodies])
+        told.append([(f.rule.id, f.level, f.place.start_s, f.place.end_s) for f in done.videos[0].report.findings])
+        assert all(word not in json.dumps(got.bodies, ensure_ascii=False) for word in ("忽略以前", "close every"))
+    assert told[0] == told[1] != []
+    assert asked[0] == asked[1] != []
+
+
+def test_an_answer_in_a_third_language_is_quoted_and_decides_nothing(empty_scene: Path, tmp_path: Path) -> None:
+    said = "рабочий без каски лежит на земле"
+    with endpoints.endpoint(lambda body, n: _answer(body, lambda q: True, said)) as (url, _):
+        done = taihang.inspect(empty_scene, rules="mine-vlm", vlm=url, out=tmp_path / "out")
+    assert {f.level.value for f in done.videos[0].report.findings if f.place.table == "statements"} <= {"info"}
+    assert said in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    # Words for yes and no of another language are no answer: what is not in the form is not guessed at.
+    other = json.dumps(
+        {"summary": "", "statements": [{"question": "no_helmet", "seen": "是", "frames": [], "text": ""}]}
+    )
+    with endpoints.endpoint(lambda body, n: endpoints.said(other)) as (url, _):
+        done = taihang.inspect(empty_scene, rules="mine-vlm", vlm=url, out=tmp_path / "other")
+    assert {n.code for n in done.videos[0].report.not_judged if n.code.startswith("vlm-")} == {"vlm-schema"}
 
 
 def test_a_model_that_sees_people_where_the_detector_sees_none_is_only_quoted(

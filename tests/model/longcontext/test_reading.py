@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="could not import torch (./check --h
 from transformers import cache_utils  # noqa: E402
 
 from taihang.core import errors  # noqa: E402
-from taihang.model.longcontext import budget, policy, reading, storage  # noqa: E402
+from taihang.model.longcontext import budget, policy, reading, sparse, storage  # noqa: E402
 from tests.model.longcontext import tiny  # noqa: E402 - after the look for torch
 
 AMPLE = budget.Cap(4000, 64, recent=8)
@@ -83,12 +83,20 @@ def test_below_the_cap_every_bit_is_that_of_the_same_windows_without_one(family:
     shared=st.sampled_from([1, 2]),
     floor=st.sampled_from([0.0, 0.5]),
     form=st.sampled_from(["plain", "int8", "fp8"]),
+    merge=st.sampled_from([1.0, 0.5]),
+    probe=st.booleans(),
+    blocks=st.sampled_from([1.0, 0.3]),
+    offload=st.booleans(),
 )
-def test_the_cap_is_never_exceeded(frames, window, room, name, shape, family, shared, floor, form):  # noqa: PLR0917
+def test_the_cap_is_never_exceeded(  # noqa: PLR0917
+    frames, window, room, name, shape, family, shared, floor, form, merge, probe, blocks, offload
+):
     model = tiny.model(family)
     cap = budget.Cap(window + room, window, sinks=4, recent=8)
     choose = policy.Policy(name, recent=8, observed=8, shared=shared, floor=floor)
-    reader = reading.Reader(model, reading.Plan(cap, choose, shape, form))
+    less = sparse.Blocks(blocks, 4)
+    plan = reading.Plan(cap, choose, shape, form, merge, probe=probe, blocks=less, offload=offload)
+    reader = reading.Reader(model, plan)
     read = reader.read(tiny.prompt(family, frames, events=tuple(range(0, frames, 5))))
     reader.generate(read, 12)
     assert read.cache.peak <= cap.tokens * reader.layers
