@@ -82,7 +82,8 @@ class Options:
     regroups the scorecard; `keep` adds the run to the history of the asset. `engine`: `auto` judges
     tables of one PostgreSQL database there and all else here; `duckdb`, `postgresql`, `spark` or
     `clickhouse` say where. `incremental` reads only files that are new or changed since the last such
-    run of the book over the same tables, here. `progress` is told how many files of a folder were worked on.
+    run of the book over the same tables, here. `progress` is told how many rows were judged, or
+    files of a folder where tasks run.
     `tasks` says where that is done, file by file: `local`, `ray` or an address of Ray (`engines.tasks.opening`); the
     setting `tasks.address` when absent.
     `taken`: the tables of a folder are time series, or paths, and are measured as such.
@@ -231,13 +232,15 @@ def _judged(
             [book.id, [[name, str(Path(on.source.name).absolute())] for name, on in targets.items()]]
         )
         state = home.folder() / "quality" / "state" / mark[:32]
-        return contextlib.nullcontext(parts.assess(book, targets, state=state, as_of=as_of)[0])
+        return contextlib.nullcontext(
+            parts.assess(book, targets, state=state, as_of=as_of, progress=options.progress)[0]
+        )
     if fan:
         with tasking.open(options.tasks) as place:
             found = fanned.assess(book, targets, place=place, as_of=as_of, progress=options.progress)
         return contextlib.nullcontext(found)
     if _here(options.engine, targets):
-        return assessment.assessed(book, targets, as_of=as_of)
+        return assessment.assessed(book, targets, as_of=as_of, progress=options.progress)
     from taihang.data.quality.pushdown import running  # noqa: PLC0415 - the other engines' dialects are large
 
     return running.assess(book, targets, engine=running.usable(options.engine), as_of=as_of)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taihang.core import errors, job
 from taihang.data.quality import assessment, positions, setting_aside, target
 from taihang.engines.sources import memory, opening
 from taihang.rules import rulebook
@@ -129,6 +130,27 @@ def test_a_row_group_broken_in_one_column_is_left_out_by_every_pass(tmp_path: Pa
         assert found.targets["t"].source.faults.rows_lost == 100
     assert [row["a"] for row in rows] == [249, 249, 349, 349]
     assert found.totals["t"] == 300
+
+
+class Impatient(job.Silent):
+    """Counts the rows of each stage, and stops the work at the first row judged where asked to."""
+
+    def __init__(self, *, stop: bool) -> None:
+        self.stop, self.told = stop, dict[str, tuple[float, float]]()
+
+    def update(self, stage: str, done: float, total: float) -> None:
+        self.told[stage] = done, total
+        if self.stop and stage.endswith("rows"):
+            raise errors.Cancelled("core:cancelled")
+
+
+def test_progress_counts_rows_and_stops_the_work(parquet: Path) -> None:
+    book, patient = rulebook.loads(BOOK, "b"), Impatient(stop=False)
+    with assessment.assessed(book, target.open_all([str(parquet)]), progress=patient):
+        pass
+    assert patient.told == {"data.quality:stage.keys": (1000, 1000), "data.quality:stage.rows": (1000, 1000)}
+    with pytest.raises(errors.Cancelled):
+        assessment.assessed(book, target.open_all([str(parquet)]), progress=Impatient(stop=True)).__enter__()
 
 
 def test_text_files_are_read_once_where_nothing_repeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

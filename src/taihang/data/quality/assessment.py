@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from taihang.core import errors, words
+from taihang.core import errors, job, words
 from taihang.data.quality import local, passes, planning, positions, sets, setting_aside, target
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook
@@ -86,11 +86,18 @@ def assess(
 
 @contextlib.contextmanager
 def assessed(
-    book: rulebook.Rulebook, targets: Mapping[str, target.Target], *, as_of: datetime.datetime | None = None
+    book: rulebook.Rulebook,
+    targets: Mapping[str, target.Target],
+    *,
+    as_of: datetime.datetime | None = None,
+    progress: job.Progress | None = None,
 ) -> Iterator[Assessment]:
-    """As `assess`, with bad rows set aside while they are judged: they can be asked for inside the block."""
+    """As `assess`, with bad rows set aside while they are judged: they can be asked for inside the block.
+
+    `progress` is told how many rows were judged; raises errors.Cancelled when it does.
+    """
     with planned(book, targets) as (engine, plan, folder):
-        runner = local.Local(book, targets, engine, plan, folder, keep=True)
+        runner = local.Local(book, targets, engine, plan, folder, keep=True, progress=progress)
         try:
             found = judged(book, targets, plan, runner, as_of)
             yield dataclasses.replace(found, kept=runner.kept, targets=runner.targets)

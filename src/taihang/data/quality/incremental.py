@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from taihang.core import errors, ids
+from taihang.core import errors, ids, job
 from taihang.data.quality import assessment, keeping, local, parted, passes, planning, sets, target
 from taihang.data.quality import keys as indexing
 from taihang.engines import tables
@@ -43,16 +43,18 @@ def assess(
     state: Path,
     as_of: datetime.datetime | None = None,
     limits: tables.Settings | None = None,
+    progress: job.Progress | None = None,
 ) -> tuple[assessment.Assessment, Mapping[str, Reused]]:
     """Judge a book as `assessment.assess` does, reading only files that are new or changed since the last time.
 
     A file is taken for unchanged while its size, time of change and inode are, and its hash where it was changed less
     than two seconds before it was read. `state` is a folder of this
     book's and these tables' own; another book, schema or version of the engine starts anew. Raises as
-    `assessment.assess` does, and errors.Failure when the state cannot be written.
+    `assessment.assess` does, and errors.Failure when the state cannot be written. `progress` is told how many files
+    were read.
     """
     with assessment.planned(book, targets, limits) as (engine, plan, folder), _locked(state):
-        runner = Incremental(book, targets, engine, plan, folder, state)
+        runner = Incremental(book, targets, engine, plan, folder, state, progress or job.Silent())
         return assessment.judged(book, targets, plan, runner, as_of), runner.reused
 
 
@@ -67,7 +69,9 @@ class Incremental:
         plan: planning.Plan,
         folder: Path,
         state: Path,
+        progress: job.Progress,
     ) -> None:
+        self.progress = progress
         self.book, self.targets, self.engine, self.plan, self.folder = book, targets, engine, plan, folder
         self.whole = local.Local(book, targets, engine, plan, folder)
         schemas = {name: str(on.source.schema) for name, on in sorted(targets.items())}
@@ -89,7 +93,8 @@ class Incremental:
         # Keys of files that are gone stay until the answer is without them.
         alive = {p.id for p in self.kept.alive(name)} | gone
         touched = {sql: [index.of_parts(gone)] for sql, index in indexes.items()}
-        for part in self.news[name]:
+        for number, part in enumerate(self.news[name]):
+            self.progress.update("data.quality:stage.files", number, len(self.news[name]))
             found = self._read(name, on, part, uniques)
             for sql, (keys, places) in found.items():
                 indexes[sql].add(keys, places, alive)

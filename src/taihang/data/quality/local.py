@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from taihang.core import errors
+from taihang.core import errors, job
 from taihang.data.quality import passes, piles, planning, sets, setting_aside, target
 from taihang.engines import tables
 from taihang.engines.sources import faults
@@ -36,10 +36,11 @@ class Local:
         folder: Path,
         *,
         keep: bool = False,
+        progress: job.Progress | None = None,
     ) -> None:
         self.book, self.engine, self.plan, self.folder = book, engine, plan, folder
         self.targets = dict(targets)
-        self.keep = keep
+        self.keep, self.progress = keep, progress
         self.kept: dict[str, setting_aside.SetAside] = {}
         self._met: dict[str, faults.Faults] = {}
 
@@ -70,7 +71,9 @@ class Local:
             found |= self._related(name)
             keys = {} if early else {str(n): (stack.sql, stack.pile) for n, stack in enumerate(stacks)}
             try:
-                scanned = passes.scanned(self.engine, on, self.plan, keys, aside=aside, known=list(found.values()))
+                scanned = passes.scanned(
+                    self.engine, on, self.plan, keys, aside=aside, known=list(found.values()), progress=self.progress
+                )
             except tables.QueryError as error:
                 raise self.culprit(name, error) from None
             met = on.source.faults
@@ -96,7 +99,8 @@ class Local:
         while left:
             used = {c for stack in left for c in stack.columns}
             try:
-                passes.keyed(self.engine, on, {str(n): (s.sql, s.pile) for n, s in enumerate(left)}, sorted(used))
+                keys = {str(n): (stack.sql, stack.pile) for n, stack in enumerate(left)}
+                passes.keyed(self.engine, on, keys, sorted(used), self.progress)
             except tables.QueryError as error:
                 raise self.culprit(on.name, error) from None
             left = [stack for stack in left if stack.pile.lost]

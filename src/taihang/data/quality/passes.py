@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from taihang.core import job
 from taihang.data.quality import piles, planning, sets, setting_aside, shapes, target
 from taihang.data.quality import positions as positioning
 from taihang.engines import tables
@@ -64,6 +65,7 @@ def scanned(
     *,
     aside: setting_aside.SetAside | None = None,
     known: Sequence[Rows] = (),
+    progress: job.Progress | None = None,
 ) -> Scanned:
     """One pass: conditions are evaluated for each row, and keys put onto their piles.
 
@@ -87,6 +89,7 @@ def scanned(
         for batch in engine.batches(f"SELECT {', '.join(columns)} FROM t", _BATCH_ROWS):
             rows = batch.column(batch.num_columns - 1).to_numpy()
             bad = counting.counted(batch, rows)
+            _tell(progress, "data.quality:stage.rows", found.total, on)
             for place, n in enumerate(filters, start=len(parts.sql)):
                 found.through[n] += batch.column(place).true_count
             _stacked([pile for _, pile in stacks.values()], batch, len(parts.sql) + len(filters), rows)
@@ -141,15 +144,27 @@ class _Counting:
 
 
 def keyed(
-    engine: tables.Engine, on: target.Target, stacks: Mapping[str, tuple[str, piles.Pile]], columns: Sequence[str]
+    engine: tables.Engine,
+    on: target.Target,
+    stacks: Mapping[str, tuple[str, piles.Pile]],
+    columns: Sequence[str],
+    progress: job.Progress | None = None,
 ) -> None:
     """Put keys onto their piles in a pass over these columns alone."""
+    total = 0
     select = [f"{sql} AS k{n}" for n, (sql, _) in enumerate(stacks.values())]
     with on.shown(engine, "t", columns):
         query = f"SELECT {', '.join(select)}, {tables.quoted(on.row_column)} AS row FROM t"
         for batch in engine.batches(query, _BATCH_ROWS):
             rows = batch.column(batch.num_columns - 1).to_numpy()
             _stacked([pile for _, pile in stacks.values()], batch, 0, rows)
+            total += len(rows)
+            _tell(progress, "data.quality:stage.keys", total, on)
+
+
+def _tell(progress: job.Progress | None, stage: str, rows: int, on: target.Target) -> None:
+    if progress is not None:
+        progress.update(stage, rows, max(on.source.rows or 0, rows))
 
 
 def _stacked(heaps: Sequence[piles.Pile], batch: pa.RecordBatch, first: int, rows: Rows) -> None:
