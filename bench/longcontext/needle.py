@@ -55,7 +55,7 @@ class Sizes:
 # As many frames for either family. Of the four tokens of a frame of Qwen3-VL one tells what is seen: its caps go lower.
 SIZES = {
     "qwen2_5_vl": Sizes(1, 16, 2, (48, 32, 24, 16, 12, 8)),
-    "qwen3_vl": Sizes(4, 64, 2, (192, 128, 96, 64, 32, 16, 8)),
+    "qwen3_vl": Sizes(4, 64, 2, (192, 128, 96, 64, 32, 16)),
 }
 FAMILIES = tuple(SIZES)
 
@@ -170,7 +170,9 @@ def chooser(name: str, sizes: Sizes) -> policy.Policy:
     return policy.Policy(name, sinks=SINKS, recent=sizes.recent, observed=4, pool=1)  # type: ignore[arg-type]
 
 
-def evaluate(model: Any, seed: int, count: int = 200, budgets: Sequence[int] = ()) -> Iterator[dict[str, Any]]:
+def evaluate(
+    model: Any, seed: int, count: int = 200, budgets: Sequence[int] = (), only: str = ""
+) -> Iterator[dict[str, Any]]:
     """Recall over caps and policies, on films of a seed of their own; row by row."""
     some = films(count, FRAMES, torch.Generator().manual_seed(900_000 + seed))
     sizes = SIZES[model.config.model_type]
@@ -179,6 +181,8 @@ def evaluate(model: Any, seed: int, count: int = 200, budgets: Sequence[int] = (
     ways = [(name, False) for name in policy.SCORES] + [("attention", True), ("mixed", True)]
     for kept in budgets or sizes.kept:
         for name, probe in ways:
+            if only not in ("", name):
+                continue
             plan = reading.Plan(sizes.cap(kept), chooser(name, sizes), probe=probe)
             recall, peak, logits = asked_of(model, plan, some)
             far = torch.nn.functional.kl_div(logits, whole, log_target=True, reduction="batchmean")
@@ -196,6 +200,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--films", type=int, default=200)
     parser.add_argument("--kept", default="", help="caps, in tokens beside a window; those of the family otherwise")
+    parser.add_argument("--only", choices=sorted(policy.SCORES), default="", help="this score alone")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -214,7 +219,9 @@ def main() -> None:
     result = {"date": today, "family": given.family, "seed": given.seed,
               "steps": given.steps, "train_cpu_s": trained, "films": given.films, "frames": FRAMES,
               "rows": rows}  # fmt: skip
-    for row in evaluate(model, given.seed, given.films, [int(kept) for kept in given.kept.split(",") if kept]):
+    for row in evaluate(
+        model, given.seed, given.films, [int(kept) for kept in given.kept.split(",") if kept], given.only
+    ):
         rows.append(row)  # written as they come: a run that is stopped leaves what it found
         print(row, flush=True)
         (given.out / f"needle-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -169,3 +169,15 @@ def test_a_byte_cap_is_a_token_cap() -> None:
     assert cap.tokens * 28 * 2 * 4 * 128 * 2 <= 32 << 20
     assert sum(cap.kept(28, "pyramid")) <= (cap.tokens - cap.window) * 28
     assert cap.kept(28, "pyramid")[0] > cap.kept(28, "pyramid")[-1]
+
+
+@pytest.mark.parametrize("period", [2, 4, 8, 13, 34, 36])
+def test_evenly_spread_tokens_are_in_no_step_with_the_frames(period: int) -> None:
+    """Whatever place in its frame a token has, about as many of its kind stay as of any other."""
+    frames, share = 200, 0.25
+    places = torch.arange(period * frames).float().view(1, 1, -1)
+    marks = policy.Marks(places, places, places, places, places)
+    kept = policy.SCORES["uniform"](marks)[0, 0].topk(round(share * period * frames)).indices
+    assert (torch.bincount(kept % period, minlength=period) / frames - share).abs().max() < 0.15
+    quarters = torch.bincount(kept * 4 // (period * frames), minlength=4) / len(kept)
+    assert (quarters - 0.25).abs().max() < 0.1
