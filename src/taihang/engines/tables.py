@@ -73,6 +73,8 @@ class Engine:
             self._database = duckdb.connect(":memory:", config=config)
             # A text without a zone is read as the same moment on every machine.
             self._database.execute("SET TimeZone = 'UTC'")
+            # Its own bar would print between our lines.
+            self._database.execute("SET enable_progress_bar = false")
             self._database.execute("SET lock_configuration = true")
         except duckdb.Error as error:
             raise _translated(error) from None

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from taihang.core import errors
-from taihang.data.quality import assessment, incremental, keeping, keys, target
+from taihang.data.quality import assessment, incremental, keeping, keys, parted, target
 from tests.data.quality import books
 from tests.data.quality.test_planner import RULES, TABLES, _table
 
@@ -137,6 +137,40 @@ def test_a_run_that_was_killed_goes_on_where_it_was(folder: Path, at: int, monke
     found, reused = incremental.assess(BOOK, _targets(folder), state=folder / "state")
     assert len(reused["t"].read) == 3 - at
     _same(found, assessment.assess(BOOK, _targets(folder)))
+
+
+@hypothesis.given(TABLES.filter(lambda rows: len(rows) > 1), st.integers(1, 4), st.integers(1, 6), st.integers(0, 3))
+@hypothesis.settings(max_examples=15, deadline=None)
+def test_a_large_file_goes_on_by_its_row_groups(rows: Any, size: int, span: int, at: int) -> None:
+    """A run that was killed reads only the spans that are left, and finds what one pass finds."""
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
+        folder = Path(name)
+        patched.setattr(parted, "SPAN_ROWS", span)
+        pq.write_table(_table(rows), folder / "t.parquet", row_group_size=size)
+        _put(folder / "u", "a", _table(rows[:1]))
+        pq.write_table(pa.table({"s": ["a"], "k": pa.array([1], pa.int64())}), folder / "w.parquet")
+        targets = target.open_all(
+            [f"{n}={folder / p}" for n, p in (("t", "t.parquet"), ("u", "u"), ("w", "w.parquet"))]
+        )
+        spans = len(parted.parts(targets["t"]))
+        real, left = keeping.State.done, [at]
+
+        def done(self: keeping.State, name: str, part: keeping.Part) -> None:
+            if name == "t" and not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= name == "t"
+            real(self, name, part)
+
+        with patched.context() as killed:
+            killed.setattr(keeping.State, "done", done)
+            if at < spans:
+                with pytest.raises(KeyboardInterrupt):
+                    incremental.assess(BOOK, targets, state=folder / "state")
+            else:
+                incremental.assess(BOOK, targets, state=folder / "state")
+        found, reused = incremental.assess(BOOK, targets, state=folder / "state")
+        assert len(reused["t"].read) == max(spans - at, 0)
+        _same(found, assessment.assess(BOOK, targets))
 
 
 def test_two_runs_do_not_share_a_state(folder: Path) -> None:

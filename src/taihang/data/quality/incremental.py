@@ -25,7 +25,7 @@ from taihang.data.quality import keys as indexing
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook
 
-_FORM = 2
+_FORM = 3
 
 
 @dataclasses.dataclass(frozen=True)

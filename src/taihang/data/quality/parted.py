@@ -16,9 +16,10 @@ import pyarrow as pa
 
 from taihang.data.quality import planning, sets, target
 from taihang.engines import tables
-from taihang.engines.sources import folder, memory, paths
+from taihang.engines.sources import folder, memory, parquet, paths
 from taihang.rules import kinds
 
+SPAN_ROWS = 8 << 20
 MERGED = {"sum": ("sum",), "mean": ("sum", "count"), "min": ("min",), "max": ("max",), "count": ("count",),
           "null_rate": ("rows", "count")}  # fmt: skip
 
@@ -50,11 +51,14 @@ class File:
 
 
 def parts(on: target.Target) -> list[File]:
-    """The files of a table, in its order; what is no file is one part that is always new."""
+    """The files of a table, in its order, a large Parquet file as spans; what is no file is one part, always new."""
     source = on.source
-    listed = [(name, path) for name, path, _ in source.parts()] if isinstance(source, folder.Folder) else [
-        ("", getattr(source, "path", None))
-    ]  # fmt: skip
+    listed: list[tuple[str, Any]] = [("", getattr(source, "path", None))]
+    if isinstance(source, folder.Folder):
+        listed = [(name, path) for name, path, _ in source.parts()]
+    elif type(source) is parquet.Parquet and (source.rows or 0) > SPAN_ROWS:
+        # What was judged of a large file is kept as it goes, so that whoever is killed need not begin anew.
+        listed = [(name, source.path) for name, _ in source.spans(SPAN_ROWS)]
     found = []
     for name, path in listed:
         if isinstance(path, Path):
@@ -69,6 +73,9 @@ def only(on: target.Target, *names: str) -> target.Target:
     """The table, of some of its files alone."""
     if isinstance(on.source, folder.Folder):
         return target.Target(on.name, on.source.only(frozenset(names)))
+    if isinstance(on.source, parquet.Parquet) and names != ("",):
+        groups = {group for name, span in on.source.spans(SPAN_ROWS) if name in names for group in span}
+        return target.Target(on.name, on.source.only(groups))
     return on
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taihang.core import errors
-from taihang.engines.sources import paths, source
+from taihang.engines.sources import faults, paths, source
 
 _BUFFER = 1 << 20
 
@@ -29,11 +30,32 @@ class Parquet(source.Source):
         with self._file() as file:
             schema = file.schema_arrow
             self.rows = file.metadata.num_rows
+            self._sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
+        self._groups: frozenset[int] | None = None
         self._declare(schema.names, schema.types)
 
     def digest(self) -> tuple[str, int]:
         """SHA-256 and size of the file."""
         return paths.digest(self.path)
+
+    def spans(self, rows: int) -> list[tuple[str, range]]:
+        """Row groups that follow one another, at least `rows` rows together but for the last, with a name."""
+        found, first, held = [], 0, 0
+        for group, size in enumerate(self._sizes):
+            held += size
+            if held >= rows or group == len(self._sizes) - 1:
+                found.append((f"#{first}-{group}", range(first, group + 1)))
+                first, held = group + 1, 0
+        return found
+
+    def only(self, groups: Collection[int]) -> Self:
+        """The same table, of some of its row groups alone."""
+        made = copy.copy(self)
+        # What was met while opening is the whole table's, which tells it once.
+        made.faults = made._opening = faults.Faults()
+        made._groups = frozenset(groups)
+        made.rows = sum(self._sizes[group] for group in made._groups)
+        return made
 
     def _scan(self, wanted: tuple[source.Column, ...], rows: int) -> Iterator[source.Chunk]:
         places = self._places(wanted)
@@ -43,6 +65,9 @@ class Parquet(source.Source):
             start = 0
             for group in range(file.num_row_groups):
                 meta = file.metadata.row_group(group)
+                if self._groups is not None and group not in self._groups:
+                    start += meta.num_rows
+                    continue
                 read = 0
                 try:
                     for batch in _batches(file, group, leaves, rows):
