@@ -1,10 +1,11 @@
-"""A student taught by soft labels and attention beside one taught by hard labels alone, at equal data. Synthetic.
+"""A student taught by soft labels beside one taught by hard labels alone, at equal data and equal rounds. Synthetic.
 
-Both begin with the student in use, learn from the same pictures, rehearse the same earlier ones, in the same number of
-rounds and by the same draws. Hard labels are the teacher's boxes from the score on that was best for them on the tuning
-seeds; soft ones its heat maps, sides and attention. Every choice was made on seeds that are not reported.
+Both begin with the student in use, see the same pictures in the same views, rehearse the same earlier ones, easy ones
+first, by the same draws. Hard labels are the teacher's boxes from a score on; soft ones its heat, sides and attention.
+Two more students show what the curriculum and the rehearsal do: soft ones without. Every choice, learning rate and
+threshold of the hard student's too, was made on other seeds and other pictures held back than those reported.
 
-    python -m bench.distil.run --keep FOLDER [--seeds 21-25] [--out bench/distil/result.json]
+    python -m bench.distil.run --keep FOLDER [--seeds 31-35] [--out bench/distil/result.json]
 """
 
 from __future__ import annotations
@@ -14,31 +15,35 @@ import dataclasses
 import json
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from bench.distil import scenes, school
 from taihang.core import job
-from taihang.model.distil import answers, exporting, gate, precision, teacher, training
+from taihang.engines import stages
+from taihang.model.distil import asking, exporting, gate, pictures, precision, teacher, training
 
 HERE = Path(__file__).resolve().parent
-PICTURES, ROUNDS, HELD = 150, 240, 150
+PICTURES, VIEWS, HELD = 150, 6, 300
 SURE = 0.4
-PLAN = training.Plan(rounds=ROUNDS, width=12, rate=2e-3, easy=1.0)
+PLAN = training.Plan(rounds=500, rate=1e-2, width=12)
+ARMS = {
+    "hard": PLAN,
+    "soft": PLAN,
+    "soft_at_random": dataclasses.replace(PLAN, easy=1.0),
+    "soft_without_rehearsal": dataclasses.replace(PLAN, replay=0.0),
+}
 GOAL = 3.0  # mAP points
+PARTS = ("all", "odd", "usual", scenes.BEHIND, scenes.CUT, scenes.POSE)
 T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}  # Student's t at 0.975 by number of seeds
 
 
-def lessons(of, seeds, odd):
-    """The teacher's answers about pictures."""
-    found = []
-    for seed in seeds:
-        scene = scenes.draw(seed, odd)
-        boxes, maps = of.answer(scene.image)
-        hard = answers.drawn(boxes.sure(SURE), len(scenes.CLASSES), school.SIZE)
-        found.append(training.Lesson(f"{seed}", scene.image, hard, maps, answers.difficulty(maps)))
-    return found
+def lessons(of, seeds, odd, views, kept):
+    """The teacher's answers about pictures, asked for once."""
+    shown = [pictures.named(f"{seed}", scenes.draw(seed, odd).image) for seed in seeds]
+    return asking.ask(of, shown, asking.Plan(SURE, views=views), kept, job.Silent()).lessons
 
 
 def found_by(path, held):
@@ -47,11 +52,13 @@ def found_by(path, held):
 
 
 def measured(found, held):
-    """mAP (COCO, IoU 0.50 to 0.95) and AP50 of all, of odd and hidden ones, and of the usual, in points."""
+    """mAP (COCO, IoU 0.50 to 0.95) and AP50 in points: of all, of odd and hidden ones, of the usual, of each kind."""
     truth = [school.boxes(scene) for scene in held]
-    odd = [np.array([t.kind != scenes.USUAL for t in scene.things], bool) for scene in held]
     told = {}
-    for name, asked in (("all", None), ("odd", odd), ("usual", [~one for one in odd])):
+    for name in PARTS:
+        asked = None
+        if name != "all":
+            asked = [np.array([_within(thing.kind, name) for thing in scene.things], bool) for scene in held]
         whole, each = precision.mean(found, truth, len(scenes.CLASSES), asked=asked)
         half, _ = precision.mean(found, truth, len(scenes.CLASSES), (0.5,), asked=asked)
         told[name] = {
@@ -62,49 +69,75 @@ def measured(found, held):
     return told
 
 
-def gained(rows, part, measure="map"):
-    """Mean gain of soft over hard in points, with a 95% t-interval over the seeds."""
-    apart = np.array([row["soft"][part][measure] - row["hard"][part][measure] for row in rows])
-    half = T_975[len(apart)] * apart.std(ddof=1) / np.sqrt(len(apart)) if len(apart) > 1 else float("nan")
+def _within(kind, part):
+    return kind == part or (part == "odd" and kind != scenes.USUAL)
+
+
+def interval(apart):
+    """Mean with a 95% t-interval over the seeds."""
+    apart = np.array(apart)
+    half = T_975[len(apart)] * apart.std(ddof=1) / np.sqrt(len(apart))
     return {"mean": round(float(apart.mean()), 2), "low": round(float(apart.mean() - half), 2),
             "high": round(float(apart.mean() + half), 2), "each": [round(float(v), 2) for v in apart]}  # fmt: skip
 
 
+def gained(rows, than, part, measure, arm="soft"):
+    """By how many points one student is better than another."""
+    return interval([row[arm][part][measure] - row[than][part][measure] for row in rows])
+
+
 def summary(rows):
-    """Gains of all seeds; `kept`: in how many seeds no class of the soft student was seen to lose against the other."""
+    """What the soft student gained over the hard one, by part and by class; what curriculum and rehearsal brought; in
+    how many seeds the gate kept all classes; the largest loss of a class in AP50."""
     if len(rows) < 2:
         return {}
-    gains = {how: {part: gained(rows, part, how) for part in ("all", "odd", "usual")} for how in ("map", "ap50")}
-    least = {
-        against: {label: min(row[against][label]["after"] - row[against][label]["before"] for row in rows)
-                  for label in scenes.CLASSES}
-        for against in ("against_hard", "against_in_use")
-    }  # fmt: skip
-    held = {how: gains[how]["all"]["mean"] >= GOAL and gains[how]["all"]["low"] > 0 for how in gains}
-    return {"gain": gains, "goal_held": held, "least_change_ap50": least}
+    gains = {how: {part: gained(rows, "hard", part, how) for part in PARTS} for how in ("map", "ap50")}
+    gains["classes_map"] = {
+        part: {
+            label: interval([row["soft"][part]["classes"][label] - row["hard"][part]["classes"][label] for row in rows])
+            for label in scenes.CLASSES
+        }
+        for part in ("all", "odd", "usual")
+    }
+    told = {"gain": gains, "goal_held": gains["map"]["all"]["mean"] >= GOAL and gains["map"]["all"]["low"] > 0}
+    for than in ("soft_at_random", "soft_without_rehearsal"):
+        if than in rows[0]:
+            told[f"gain_over_{than}"] = {part: gained(rows, than, part, "map") for part in ("all", "odd", "usual")}
+    for against in ("against_hard", "against_in_use"):
+        told[against] = {
+            "kept": sum(all(one["state"] == "kept" for one in row[against].values()) for row in rows),
+            "least_change_ap50": {
+                label: round(min(row[against][label]["after"] - row[against][label]["before"] for row in rows), 4)
+                for label in scenes.CLASSES
+            },
+        }
+    return told
 
 
-def one(  # noqa: PLR0917 - what both students share
-    seed, of, base, earlier, held, scratch
+def one(  # noqa: PLR0917 - what all students share
+    seed, of, base, earlier, held, scratch, work, kept, arms: Iterable[str]
 ):
-    """Both students of one seed."""
-    given = lessons(of, range(10_000 * seed, 10_000 * seed + PICTURES), school.ODD)
+    """All students of one seed."""
+    given = lessons(of, range(10_000 * seed, 10_000 * seed + PICTURES), school.ODD, VIEWS, kept)
     row, sights = {"seed": seed}, {}
-    plan = dataclasses.replace(PLAN, seed=seed)
-    for arm in ("hard", "soft"):
+    for arm in arms:
         new, old = given, earlier
         if arm == "hard":
             new, old = ([dataclasses.replace(k, soft=None) for k in part] for part in (given, earlier))
-        work = scratch / f"{seed}-{arm}"
-        made = training.train(new, len(scenes.CLASSES), plan, work, job.Silent(), earlier=old, begin=base)
-        path = work / "student.onnx"
+        plan = dataclasses.replace(ARMS[arm], seed=seed)
+        made = training.train(
+            new, len(scenes.CLASSES), plan, work / f"{seed}-{arm}", job.Silent(), earlier=old, begin=base
+        )
+        path = scratch / f"{seed}-{arm}.onnx"
         path.write_bytes(exporting.exported(made, scenes.CLASSES, school.SIZE, facts={"synthetic": "true"}))
         sights[arm] = found_by(path, held)
         row[arm] = measured(sights[arm], held)
+        print(seed, arm, {part: row[arm][part]["map"] for part in PARTS}, flush=True)
     truth = [school.boxes(scene) for scene in held]
-    for name, before in (("against_hard", sights["hard"]), ("against_in_use", found_by(scratch / "in_use.onnx", held))):
+    in_use = found_by(scratch / "in_use.onnx", held)
+    for name, before in (("against_hard", sights["hard"]), ("against_in_use", in_use)):
         judged = gate.judge(
-            sights["soft"], before, truth, scenes.CLASSES, scenes.CLASSES, gate.Plan(resamples=200, threshold=0.25)
+            sights["soft"], before, truth, scenes.CLASSES, scenes.CLASSES, gate.Plan(resamples=500, threshold=0.25)
         )
         row[name] = {k.name: k.model_dump(exclude={"name"}) for k in judged}
     return row
@@ -113,7 +146,9 @@ def one(  # noqa: PLR0917 - what both students share
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--keep", type=Path, required=True)
-    parser.add_argument("--seeds", default="21-25")
+    parser.add_argument("--seeds", default="31-35")
+    parser.add_argument("--held", type=int, default=7_000_000, help="first seed of the pictures held back")
+    parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     first, _, last = asked.seeds.partition("-")
@@ -121,22 +156,38 @@ def main():
     asked.keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         scratch = Path(place)
-        large, small = school.teacher(asked.keep), school.in_use(asked.keep)
-        (scratch / "teacher.onnx").write_bytes(exporting.exported(large, scenes.CLASSES, school.SIZE, maps=True))
+        large, small = school.teacher(asked.keep / "teacher.pt"), school.in_use(asked.keep / "in_use.pt")
+        shown = asked.keep / "teacher.onnx"
+        if not shown.is_file():
+            shown.write_bytes(exporting.exported(large, scenes.CLASSES, school.SIZE, maps=True))
         (scratch / "in_use.onnx").write_bytes(exporting.exported(small, scenes.CLASSES, school.SIZE))
-        held = [scenes.draw(6_000_000 + k, 0.5) for k in range(HELD)]
-        of = teacher.Teacher(str(scratch / "teacher.onnx"), scenes.CLASSES, school.SIZE)
-        earlier = lessons(of, school.OF_IN_USE, 0.0)
+        held = [scenes.draw(asked.held + k, 0.5) for k in range(HELD)]
+        of = teacher.Teacher(str(shown), scenes.CLASSES, school.SIZE)
+        kept = stages.Stages(asked.keep / "answers")
+        earlier = lessons(of, school.OF_IN_USE, 0.0, 1, kept)
         told = {
             "synthetic": True,
-            "teacher": measured(found_by(scratch / "teacher.onnx", held), held),
+            "date": time.strftime("%Y-%m-%d", time.gmtime()),
+            "command": f"python -m bench.distil.run --keep FOLDER --seeds {asked.seeds} --held {asked.held}",
+            "teacher": measured(found_by(shown, held), held),
             "in_use": measured(found_by(scratch / "in_use.onnx", held), held),
-            "plan": {**dataclasses.asdict(PLAN), "pictures": PICTURES, "held": HELD, "sure": SURE},
+            "plan": {**dataclasses.asdict(PLAN), "pictures": PICTURES, "views": VIEWS, "held": HELD, "sure": SURE},
             "seeds": [],
         }
         for seed in range(int(first), int(last or first) + 1):
-            told["seeds"].append(one(seed, of, small.state_dict(), earlier, held, scratch))
-            print(json.dumps(told["seeds"][-1]), flush=True)
+            told["seeds"].append(
+                one(
+                    seed,
+                    of,
+                    small.state_dict(),
+                    earlier,
+                    held,
+                    scratch,
+                    asked.keep / "students",
+                    kept,
+                    asked.arms.split(","),
+                )
+            )
             told |= summary(told["seeds"])
             told["cpu_s"] = round(time.process_time() - began)
             if asked.out:

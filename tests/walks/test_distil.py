@@ -30,12 +30,15 @@ from taihang.app.migrations import upgrade
 from taihang.catalog import catalogue
 from taihang.core import errors, i18n, ids, job, principal
 from taihang.engines.store import opening
-from taihang.model.distil import memory, versions
+from taihang.model.distil import memory, training, versions
 from taihang.use.video.cascade import cloud
 from tests.house import source
 from tests.model.distil import squares
 
-OPTIONS = distil.Options(size=squares.SIZE, rounds=60, width=8, floor=0.6, margin=0.1, synthetic=True, roll_out=True)
+# The teacher of the squares knows them at one size only: it is not shown other views.
+OPTIONS = distil.Options(
+    size=squares.SIZE, rounds=60, width=8, floor=0.6, margin=0.1, synthetic=True, roll_out=True, views=1
+)
 LOOP = dataclasses.replace(OPTIONS, floor=None)
 
 
@@ -127,6 +130,23 @@ def test_what_is_held_back_is_never_learnt_from(school: Path, model: Path, tmp_p
     assert (done.state, done.left_out) == ("nothing", 80)
 
 
+def test_a_teacher_of_boxes_alone_teaches_by_certain_ones_whatever_is_rehearsed(
+    school: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[training.Lesson] = []
+    train = training.train
+
+    def watched(lessons: Any, *rest: Any, earlier: Any, **more: Any) -> Any:
+        given.extend([*lessons, *earlier])
+        return train(lessons, *rest, earlier=earlier, **more)
+
+    monkeypatch.setattr(training, "train", watched)
+    fresh = squares.folder(tmp_path / "s", range(300, 310), labels=False)
+    assert _run(school, fresh, model, dataclasses.replace(LOOP, rounds=2, views=3)).learnt == 10
+    assert len(given) == 3 * 10 + 40
+    assert all(one.soft is None and float(one.hard.trust.max(initial=0)) in {0.0, 1.0} for one in given)
+
+
 def _segments(folder: Path, scratch: Path, count: int) -> cloud.Cloud:
     """A receiving end with segments of eight pictures each."""
     kept = cloud.Cloud(folder)
@@ -197,7 +217,7 @@ def test_killed_at_any_moment_the_detector_in_use_stays_whole_and_the_run_can_be
     fresh = squares.folder(tmp_path / "s", range(400, 440), labels=False)
     before = _in_use(model)
     words = ["distil", "run", str(fresh), "--teacher", str(school / "teacher.onnx"), "--held", str(school / "held")]
-    words += ["--model", str(model), "--rounds", "50", "--width", "6", "--rollout", "--synthetic"]
+    words += ["--model", str(model), "--rounds", "50", "--width", "6", "--rollout", "--synthetic", "--views", "1"]
     code = f"import sys; sys.argv[1:] = {words!r}; from taihang.app import cli; cli.main()"
     path = os.pathsep.join((str(source.ROOT / "src"), str(source.ROOT)))
     for wait in (4.0, 7.0, 10.0):
@@ -289,7 +309,7 @@ def test_as_a_job_it_learns_from_what_is_new_and_catalogues_what_it_rolled_out(
     given = {
         "samples": str(squares.folder(tmp_path / "s", range(500, 530), labels=False)),
         "teacher": str(school / "teacher.onnx"), "held": str(school / "held"), "model": str(model),
-        "rounds": 60, "width": 8, "margin": 0.1, "roll_out": True, "synthetic": True,
+        "rounds": 60, "width": 8, "views": 1, "margin": 0.1, "roll_out": True, "synthetic": True,
     }  # fmt: skip
     context: Any = SimpleNamespace(job="job-1", store=store, principal=ann, progress=job.Silent(), folder=tmp_path)
     first = kinds.get("distil").function(kinds.read("distil", given), context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +36,7 @@ class Options:
     `called`: the teacher's name for a class, where that is another. `protect`: classes that must not lose, all by
     default. `size`: height and width of the student's picture, each a multiple of 16. `width`: how large the student
     is. `sure`: from which score a teacher's box is a hard label. `fps`: pictures a second of a segment's clip.
+    `views`: how often the teacher is shown each picture, nearer, farther, turned or mirrored after the first time.
     `answers`: the class that a rule speaks of, so that answers to segments count as labels: where the rule was answered
     violated the thing is there, where it was answered clear there is none.
     `synthetic`: the pictures are drawn.
@@ -45,12 +46,13 @@ class Options:
     classes: tuple[str, ...] | None = None
     protect: tuple[str, ...] | None = None
     size: tuple[int, int] | None = None
-    rounds: int = 400
+    rounds: int = 500
     width: int = 12
     seed: int = 0
     sure: float = 0.4
     wait_s: float = 60.0
     fps: float = 0.5
+    views: int = 6
     answers: Mapping[str, str] = dataclasses.field(default_factory=dict)
     margin: float = 0.02
     floor: float | None = None
@@ -113,9 +115,11 @@ def run(
         if not fresh:
             return Done("nothing", None, None, 0, 0, {}, left_out, None)
         kept = stages.Stages(home.folder() / "distil" / "answers")
-        asked = asking.ask(of, fresh, asking.Plan(chosen.sure, chosen.wait_s, chosen.answers), kept, progress)
+        plan = asking.Plan(chosen.sure, chosen.wait_s, chosen.answers, chosen.views)
+        asked = asking.ask(of, fresh, plan, kept, progress)
         earlier = remembered.lessons()
-        data, weights = _taught(shelf, asked.lessons, earlier, back.classes, size, chosen, progress)
+        given = (asked.lessons, earlier) if of.shows else (_hard(asked.lessons), _hard(earlier))
+        data, weights = _taught(shelf, *given, back.classes, size, chosen, progress)
         verdict = _judged(shelf, data, back, chosen, progress)
         told = versions.Told(
             sha256=verdict.student, previous=None, classes=back.classes, size=size, synthetic=chosen.synthetic,
@@ -123,13 +127,13 @@ def run(
         )  # fmt: skip
         path = shelf.propose(data, told, weights)
         if verdict.passed:
-            remembered.remember(asked.lessons)
+            remembered.remember(asked.plain)
         made = shelf.roll_out() if verdict.passed and chosen.roll_out else None
         # Last: a run that was killed before is done again whole.
         remembered.note({_asked(of.version, one, chosen) for one in fresh})
         state: State = "passed" if verdict.passed else "refused"
         return Done(
-            state, verdict, path, len(asked.lessons), len(earlier), asked.lost, left_out, made, asked.confirmed,
+            state, verdict, path, len(asked.plain), len(earlier), asked.lost, left_out, made, asked.confirmed,
             asked.withdrawn,
         )  # fmt: skip
 
@@ -278,10 +282,15 @@ def _answerable(samples: Path, chosen: Options, classes: tuple[str, ...]) -> Non
         raise errors.UserError("use.video:edge.no_cloud", path=samples)
 
 
+def _hard(lessons: Sequence[training.Lesson]) -> list[training.Lesson]:
+    """Lessons without soft labels: of a teacher that tells only boxes, hills as high as their scores taught worse."""
+    return [dataclasses.replace(one, soft=None) for one in lessons]
+
+
 def _taught(  # noqa: PLR0917 - what a student is made of
     shelf: versions.Versions,
-    lessons: tuple[training.Lesson, ...],
-    earlier: list[training.Lesson],
+    lessons: Sequence[training.Lesson],
+    earlier: Sequence[training.Lesson],
     classes: tuple[str, ...],
     size: tuple[int, int],
     chosen: Options,

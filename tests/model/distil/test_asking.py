@@ -110,6 +110,34 @@ def test_a_silent_teacher_ends_the_run_after_a_few_pictures_and_a_late_one_loses
     assert len(done.lessons) == 8 - sum(done.lost.values())
 
 
+def test_other_views_of_a_picture_are_asked_about_once_and_told_apart_from_it(eye: Path, tmp_path: Path) -> None:
+    of = _Told(eye)
+    plan = asking.Plan(views=4)
+    first, again = (asking.ask(of, _pictures(5), plan, stages.Stages(tmp_path), job.Silent()) for _ in range(2))
+    assert of.asked == 20
+    assert [one.name for one in first.lessons] == [one.name for one in again.lessons]
+    assert [one.name for one in first.plain] == [one.sha256 for one in _pictures(5)]
+    for start in range(0, 20, 4):
+        shown = [one.image.astype(int) for one in first.lessons[start : start + 4]]
+        assert (shown[0] == squares.scene(start // 4)[0]).all()
+        for number, view in enumerate(shown[1:], 1):
+            assert all(np.abs(view - other).mean() > 1 for other in shown[:number])
+
+
+def test_a_view_shows_what_the_picture_shows_and_labels_follow_it(tmp_path: Path) -> None:
+    """A mark of one colour, found by its colour, is told where it lies in the view."""
+    image = np.full((64, 96, 3), 60, np.uint8)
+    image[24:40, 40:56] = (250, 10, 10)
+    places = set()
+    for view in pictures.views(pictures.named("a", image, 0.3), 12):
+        rows, columns = np.nonzero(view.image[:, :, 0] > 150)
+        assert view.hard == 0.3 and view.image.shape == image.shape
+        # Nearer and farther, up to a little more than a third: never gone, never the whole picture.
+        assert 0.5 * 16 * 16 < len(rows) < 2.2 * 16 * 16
+        places.add((int(rows.mean()), int(columns.mean())))
+    assert len(places) > 6
+
+
 def test_no_picture_is_refused(eye: Path, tmp_path: Path) -> None:
     with pytest.raises(errors.UserError, match="nothing to learn from"):
         _ask(_Told(eye), 0, tmp_path)

@@ -90,6 +90,25 @@ def test_easy_lessons_come_first_all_from_the_middle_on_and_old_ones_always() ->
     assert (training.draw(100, 0, plan, 0, dice) < 100).all()
 
 
+def test_the_student_is_a_mean_of_what_it_was_and_steadier_than_its_last_round(tmp_path: Path) -> None:
+    lessons = _lessons(20)
+
+    def made(steady: float, rounds: int) -> list[torch.Tensor]:
+        plan = dataclasses.replace(PLAN, rounds=100, steady=steady)
+        work, stop = tmp_path / f"{steady}-{rounds}", _Stops(rounds)
+        if rounds < 100:
+            with pytest.raises(errors.Cancelled):
+                training.train(lessons, 2, plan, work, stop)
+            kept = torch.load(work / "student.pt", weights_only=True)
+            return list(kept["mean"].values())
+        return list(training.train(lessons, 2, plan, work, job.Silent()).state_dict().values())
+
+    def step(steady: float) -> float:
+        return sum(float((a - b).abs().sum()) for a, b in zip(made(steady, 50), made(steady, 26), strict=True))
+
+    assert step(0.95) < step(0.0)
+
+
 def test_no_lesson_is_refused_and_losing_the_way_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(errors.UserError, match="nothing to learn from"):
         training.train([], 2, PLAN, tmp_path, job.Silent())
@@ -136,6 +155,9 @@ def test_a_teacher_with_maps_teaches_by_them(tmp_path: Path) -> None:
     # The student's order of classes, not the teacher's.
     assert np.abs(maps.heat[::-1] - torch.sigmoid(seen.heat)[0].numpy()).max() < 1e-4
     assert np.linalg.norm(maps.attention) == pytest.approx(1, abs=1e-3)
+    # Its sides wherever it sees something, counted by how much.
+    assert np.abs(maps.sides / seen.sides[0].numpy() - 1).max() < 1e-3
+    assert (maps.trust == maps.heat.max(axis=0)).all()
     other = teacher.Teacher(str(path), squares.CLASSES, (64, 64))
     assert not other.shows
 

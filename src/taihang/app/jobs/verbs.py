@@ -129,8 +129,9 @@ class Distil(Parameters):
     classes: tuple[str, ...] | None = pydantic.Field(default=None, max_length=100)
     protect: tuple[str, ...] | None = pydantic.Field(default=None, max_length=100)
     size: tuple[int, int] | None = None
-    rounds: int = pydantic.Field(default=400, ge=1, le=1_000_000)
+    rounds: int = pydantic.Field(default=500, ge=1, le=1_000_000)
     width: int = pydantic.Field(default=12, ge=4, le=64)
+    views: int = pydantic.Field(default=6, ge=1, le=100)
     wait_s: float = pydantic.Field(default=60.0, gt=0, le=3600)
     margin: float = pydantic.Field(default=0.02, ge=0, le=0.5)
     floor: float | None = pydantic.Field(default=None, gt=0, le=1)

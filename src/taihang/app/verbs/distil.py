@@ -37,7 +37,7 @@ def _run(
     classes: Annotated[str | None, typer.Option("--classes", metavar="A,B", help=t("help.distil_classes"))] = None,
     protect: _Protect = None,
     size: Annotated[str | None, typer.Option("--size", metavar="WxH", help=t("help.distil_size"))] = None,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1_000_000, help=t("help.temporal_rounds"))] = 400,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1_000_000, help=t("help.temporal_rounds"))] = 500,
     width: Annotated[int, typer.Option("--width", min=4, max=64, help=t("help.distil_width"))] = 12,
     sure: Annotated[float, typer.Option("--sure", min=0.05, max=0.95, help=t("help.distil_sure"))] = 0.4,
     wait: Annotated[float, typer.Option("--wait", min=0.1, max=3600, help=t("help.distil_wait"))] = 60.0,
@@ -45,6 +45,7 @@ def _run(
     floor: _Floor = None,
     roll_out: Annotated[bool, typer.Option("--rollout", help=t("help.distil_roll_out"))] = False,
     synthetic: Annotated[bool, typer.Option("--synthetic", help=t("help.distil_synthetic"))] = False,
+    views: Annotated[int, typer.Option("--views", min=1, max=100, help=t("help.distil_views"))] = 6,
     answers: Annotated[
         list[str] | None, typer.Option("--answers", metavar="RULE=CLASS", help=t("help.distil_answers"))
     ] = None,
@@ -56,7 +57,7 @@ def _run(
     options = distil.Options(
         called=_pairs("--called", "CLASS=NAME", called or ()), answers=_pairs("--answers", "RULE=CLASS", answers or ()),
         classes=_names(classes), protect=_names(protect), size=_size(size), rounds=rounds, width=width, seed=seed,
-        sure=sure, wait_s=wait, margin=margin, floor=floor, synthetic=synthetic, roll_out=roll_out,
+        sure=sure, wait_s=wait, margin=margin, floor=floor, synthetic=synthetic, roll_out=roll_out, views=views,
     )  # fmt: skip
     with terminal.Progress() as progress:
         done = distil.run(samples, teacher=teacher, held=held, model=model, options=options, progress=progress)

@@ -37,15 +37,22 @@ class Asked:
     confirmed: int = 0
     withdrawn: int = 0
 
+    @property
+    def plain(self) -> tuple[training.Lesson, ...]:
+        """Lessons of the pictures as they are, without other views of them."""
+        return tuple(one for one in self.lessons if not pictures.is_view(one.name))
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """`sure`: from which score a teacher's box is a hard label. `wait_s`: how long one answer may take. `meaning`: the
-    class that a rule speaks of; where it was answered violated the thing is there, and where not, there is none."""
+    class that a rule speaks of; where it was answered violated the thing is there, and where not, there is none.
+    `views`: how often each picture is shown, the first time as it is, then nearer, farther, turned or mirrored."""
 
     sure: float = 0.4
     wait_s: float = 60.0
     meaning: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    views: int = 1
 
 
 def ask(
@@ -63,8 +70,10 @@ def ask(
     lost: Counter[str] = Counter()
     late = 0
     desk = _Desk(of, plan.wait_s)
-    for place, picture in enumerate(about):
-        progress.update(_STAGE, place, len(about))
+    total = len(about) * plan.views
+    shown = (view for one in about for view in pictures.views(one, plan.views))
+    for place, picture in enumerate(shown):
+        progress.update(_STAGE, place, total)
         try:
             told.append((picture, _answer(of, desk, picture, store)))
         except _Lost as error:
@@ -76,10 +85,10 @@ def ask(
                 ) from None
             continue
         late = 0
-    progress.update(_STAGE, len(about), len(about))
-    if sum(lost.values()) > _MOST_LOST * len(about):
+    progress.update(_STAGE, total, total)
+    if sum(lost.values()) > _MOST_LOST * total:
         why = ", ".join(f"{name} {count}" for name, count in sorted(lost.items()))
-        raise errors.Failure("model.distil:unanswered", teacher=of.predictor.name, lost=why, asked=len(about))
+        raise errors.Failure("model.distil:unanswered", teacher=of.predictor.name, lost=why, asked=total)
     confirmed, withdrawn = _settle(told, of, plan)
     return Asked(tuple(_lesson(*one, of, plan) for one in told), dict(lost), confirmed, withdrawn)
 
@@ -105,7 +114,7 @@ def _lesson(picture: pictures.Picture, told: verdicts.Told, of: teacher.Teacher,
     found, maps = told
     hard = answers.drawn(found.sure(plan.sure), len(of.classes), of.size)
     level = max(answers.difficulty(maps), picture.hard)
-    return training.Lesson(picture.sha256, pictures.sized(picture.image, of.size), hard, maps, level)
+    return training.Lesson(picture.key, pictures.sized(picture.image, of.size), hard, maps, level)
 
 
 def check(found: answers.Boxes, maps: answers.Maps, classes: int, size: tuple[int, int]) -> bool:

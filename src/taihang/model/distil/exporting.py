@@ -20,7 +20,7 @@ from taihang.model.distil import network as nets
 PARITY = 1e-4  # largest difference allowed between torch's outputs and the exported network's
 _OPSET = 17
 _OUTPUTS = ("logits", "pred_boxes")
-_MAPS = ("heat", "attention")
+_MAPS = ("heat", "sides", "attention")
 
 
 def exported(

@@ -24,16 +24,17 @@ def hard(seen: nets.Seen, told: Maps) -> torch.Tensor:
 
 
 def soft(seen: nets.Seen, told: Maps) -> torch.Tensor:
-    """Against a teacher's maps: the divergence of each place's heat from the teacher's, for each object that it sees
-    (Hinton, Vinyals and Dean, 2015, arXiv:1503.02531, a yes or no for each class); its boxes count by its score."""
+    """Against a teacher's maps: the cross-entropy of each place's heat, a yes or no for each class (Hinton, Vinyals and
+    Dean, 2015, arXiv:1503.02531), that counts by how far apart the two are (Li et al., "Generalized Focal Loss",
+    NeurIPS 2020), or the many places with nothing would drown the few with something; for each object that the teacher
+    sees. Its sides count by its heat."""
     heat, sides, trust, _ = told
-    cross = torch.nn.functional.binary_cross_entropy_with_logits(seen.heat, heat, reduction="sum")
-    # The entropy of the goal is what nobody can learn: taken off, a perfect student's loss is 0.
-    least = torch.nn.functional.binary_cross_entropy(heat, heat, reduction="sum")
+    cross = torch.nn.functional.binary_cross_entropy_with_logits(seen.heat, heat, reduction="none")
+    apart = (torch.sigmoid(seen.heat) - heat).abs()
     peak = (heat >= torch.nn.functional.max_pool2d(heat, 3, 1, 1)) & (heat > _SEEN)
     objects = heat[peak].sum().clamp(min=1)
     believed = torch.where(trust > _BELIEVED, trust, torch.zeros_like(trust))
-    return 0.5 * (cross - least) / objects + 2.0 * boxes(seen.sides, sides, believed)
+    return (apart * cross).sum() / objects + 4.0 * boxes(seen.sides, sides, believed)
 
 
 def attention(seen: nets.Seen, told: Maps) -> torch.Tensor:

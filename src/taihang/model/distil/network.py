@@ -60,8 +60,8 @@ class Network(torch.nn.Module):
 class Exported(torch.nn.Module):
     """The network for one picture, as it is written to a file, in the form of a detection transformer: `logits`
     (1, cells, classes), `pred_boxes` (1, cells, 4) as centre and size in shares of the picture. A cell that is no peak
-    of its class among its neighbours says nothing, so nothing is left to suppress. With `maps`, also `heat` and
-    `attention`, for a student of this one."""
+    of its class among its neighbours says nothing, so nothing is left to suppress. With `maps`, also `heat`,
+    `sides` and `attention`, for a student of this one."""
 
     def __init__(self, network: Network, *, maps: bool) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class Exported(torch.nn.Module):
         low, high = edges[..., :2].clamp(0, 1), edges[..., 2:].clamp(0, 1)
         found = torch.cat([(low + high) / 2, high - low], dim=2)
         told = (logits.flatten(2).transpose(1, 2), found)
-        return (*told, torch.sigmoid(seen.heat), seen.attention) if self.maps else told
+        return (*told, torch.sigmoid(seen.heat), seen.sides, seen.attention) if self.maps else told
 
 
 def attention(features: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,9 @@ from taihang.model.distil import answers
 
 Image = npt.NDArray[np.uint8]
 
+_VIEW = "~"
+_TURN, _ZOOM, _MOVE = 5.0, (0.75, 1.35), 0.15  # degrees (one sigma), factors, shares of the sides
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answered:
@@ -30,19 +33,48 @@ class Answered:
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """One picture, uint8 RGB as it was taken; `sha256` of its pixels; `hard` in 0 to 1, how hard its taker found it;
-    `answered` where it is of a segment that was answered."""
+    `answered` where it is of a segment that was answered. A view `of` another picture names that one's hash."""
 
     name: str
     image: Image
     sha256: str
     hard: float = 0.0
     answered: Answered | None = None
+    of: str = ""
+
+    @property
+    def key(self) -> str:
+        """What its lesson is called."""
+        return f"{self.of}{_VIEW}{self.sha256[:16]}" if self.of else self.sha256
 
 
 def named(name: str, pixels: Image, hard: float = 0.0, answered: Answered | None = None) -> Picture:
     """A picture with its hash."""
     plain = np.ascontiguousarray(pixels)
     return Picture(name, plain, ids.digest(repr(plain.shape).encode() + plain.tobytes()), hard, answered)
+
+
+def views(one: Picture, count: int) -> Iterator[Picture]:
+    """A picture as it is, and then nearer, farther, moved, turned a little or mirrored: the same ones each time.
+
+    What lies beyond its edge is mirrored into it; whoever is asked about the view says what is there.
+    """
+    yield one
+    high, wide = one.image.shape[:2]
+    for number in range(1, count):
+        dice = np.random.default_rng([number, *bytes.fromhex(one.sha256)[:16]])
+        turn = cv2.getRotationMatrix2D((wide / 2, high / 2), dice.normal(0, _TURN), dice.uniform(*_ZOOM))
+        turn[:, 2] += dice.uniform(-_MOVE, _MOVE, 2) * (wide, high)
+        if dice.random() < 0.5:
+            turn = turn @ np.array([[-1.0, 0, wide - 1], [0, 1, 0], [0, 0, 1]])
+        pixels = cv2.warpAffine(one.image, turn, (wide, high), borderMode=cv2.BORDER_REFLECT_101)
+        view = named(f"{one.name}{_VIEW}{number}", np.asarray(pixels, np.uint8), one.hard, one.answered)
+        yield dataclasses.replace(view, of=one.sha256)
+
+
+def is_view(key: str) -> bool:
+    """Whether a lesson is of another view of a picture."""
+    return _VIEW in key
 
 
 def folder(path: Path) -> Iterator[Picture]:

@@ -17,7 +17,7 @@ from taihang.engines.predict import predictor as contract
 from taihang.model.distil import answers
 
 LOWEST = 0.05  # from which score a detection is told as a soft label
-_MAPS = ("heat", "attention")
+_MAPS = ("heat", "sides", "attention")
 
 Pictures = Sequence[npt.NDArray[np.uint8]]
 
@@ -74,8 +74,9 @@ class Teacher:
         drawn = answers.drawn(found, len(self.classes), self.size)
         if self._own is None:
             return found, drawn
-        heat, attention = self._own.maps(image, [self.predictor.classes.index(n) for n in self.called.values()])
-        return found, answers.Maps(heat, drawn.sides, drawn.trust, attention)
+        heat, sides, attention = self._own.maps(image, [self.predictor.classes.index(n) for n in self.called.values()])
+        # Its sides count wherever it sees something: beside a peak, too, they say how far the edges are from there.
+        return found, answers.Maps(heat, sides, heat.max(axis=0), attention)
 
 
 class _Maps:
@@ -96,9 +97,9 @@ class _Maps:
         shown = set(_MAPS) <= set(shapes) and list(taken.shape[2:]) == list(size)
         return cls(session, taken.name) if shown and all(list(shapes[n][-2:]) == grid for n in _MAPS) else None
 
-    def maps(self, image: npt.NDArray[np.uint8], places: Sequence[int]) -> tuple[answers.Floats, answers.Floats]:
+    def maps(self, image: npt.NDArray[np.uint8], places: Sequence[int]) -> tuple[answers.Floats, ...]:
         taken = self._session.get_inputs()[0]
         tensor, _ = picture.Intake(int(taken.shape[3]), int(taken.shape[2])).tensor(image)
         told = self._session.run(_MAPS, {self._name: tensor})
-        heat, attention = (np.asarray(one[0], np.float32) for one in told)
-        return heat[list(places)], attention
+        heat, sides, attention = (np.asarray(one[0], np.float32) for one in told)
+        return heat[list(places)], sides, attention

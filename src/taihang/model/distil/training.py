@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 from collections.abc import Sequence
@@ -40,23 +41,26 @@ class Lesson:
 class Plan:
     """How to train. `soft` in 0 to 1: weight of the teacher's maps, the rest is the hard labels'; `attention`: weight
     of its attention; `easy`: share of the lessons, easiest first, that training begins with, all from the middle on;
-    `replay`: share of each batch that is taken from earlier lessons."""
+    `replay`: share of each batch that is taken from earlier lessons. The student that comes out is a moving average of
+    the weights in which each round's share fades by `steady`; 0: the last round's."""
 
-    rounds: int = 400
+    rounds: int = 500
     batch: int = 16
-    rate: float = 3e-3
+    rate: float = 1e-2
     width: int = 16
-    soft: float = 0.5
-    attention: float = 1.0
+    soft: float = 1.0
+    attention: float = 0.0
     easy: float = 0.5
     replay: float = 0.25
+    steady: float = 0.99
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.rounds < 1 or self.batch < 2 or self.width < 4:
             raise ValueError("rounds at least 1, batch at least 2, width at least 4")
-        if not (0 <= self.soft <= 1 and 0 < self.easy <= 1 and 0 <= self.replay < 1 and self.attention >= 0):
-            raise ValueError("soft, easy and replay are shares")
+        shares = 0 <= self.soft <= 1 and 0 < self.easy <= 1 and 0 <= self.replay < 1 and 0 <= self.steady < 1
+        if not (shares and self.attention >= 0):
+            raise ValueError("soft, easy, replay and steady are shares")
 
 
 def train(
@@ -82,15 +86,17 @@ def train(
     network = nets.Network(classes, plan.width)
     if begin is not None:
         network.load_state_dict(begin)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.01)
     key = _key(ordered, earlier, plan, begin)
-    done = _resume(work / _CHECKPOINT, key, network, optimiser)
-    pool = _Pool([*ordered, *earlier])
+    mean = copy.deepcopy(network)
+    done = _resume(work / _CHECKPOINT, key, network, mean, optimiser)
+    pool = Pool([*ordered, *earlier])
     network.train()
     for round_ in range(done, plan.rounds):
         progress.update(_STAGE, round_, plan.rounds)
         for group in optimiser.param_groups:
-            group["lr"] = plan.rate * _pace(round_ / plan.rounds)
+            group["lr"] = plan.rate * pace(round_ / plan.rounds)
         # Each round draws by its own number: a resumed run sees what an unbroken one sees.
         dice = np.random.default_rng((plan.seed, round_))
         chosen = draw(len(ordered), len(earlier), plan, round_, dice)
@@ -103,11 +109,11 @@ def train(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
+        follow(mean, network, min(plan.steady, (1 + round_) / (10 + round_)))
         if (round_ + 1) % _KEEP_EVERY == 0 or round_ + 1 == plan.rounds:
-            _keep(work / _CHECKPOINT, key, round_ + 1, network, optimiser)
+            _keep(work / _CHECKPOINT, key, round_ + 1, network, mean, optimiser)
     progress.update(_STAGE, plan.rounds, plan.rounds)
-    network.eval()
-    return network
+    return mean.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload,no-any-return]
 
 
 def weights(kept: bytes | None, classes: int, plan: Plan) -> dict[str, Any] | None:
@@ -143,12 +149,14 @@ def draw(new: int, old: int, plan: Plan, round_: int, dice: np.random.Generator)
 def _loss(seen: nets.Seen, told: losses.Maps, taught: losses.Maps | None, plan: Plan) -> torch.Tensor:
     if taught is None:
         return losses.hard(seen, told)
-    found = plan.soft * losses.soft(seen, taught) + plan.attention * losses.attention(seen, taught)
+    found = plan.soft * losses.soft(seen, taught)
+    if plan.attention:
+        found = found + plan.attention * losses.attention(seen, taught)
     return found + (1 - plan.soft) * losses.hard(seen, told) if plan.soft < 1 else found
 
 
-class _Pool:
-    """Lessons as arrays, and batches of them."""
+class Pool:
+    """Lessons as arrays, and batches of them, mirrored and lit as the dice say."""
 
     def __init__(self, lessons: Sequence[Lesson]) -> None:
         self._images = np.stack([one.image for one in lessons])
@@ -161,6 +169,7 @@ class _Pool:
     def batch(
         self, chosen: npt.NDArray[np.int64], dice: np.random.Generator
     ) -> tuple[torch.Tensor, losses.Maps, losses.Maps | None]:
+        """Pictures (n, 3, H, W) of the chosen lessons, their hard labels, and soft ones where any lesson has them."""
         images = self._images[chosen].astype(np.float32) / 255
         mirror = dice.random(len(chosen)) < 0.5
         images[mirror] = images[mirror, :, ::-1]
@@ -181,7 +190,7 @@ def _turned(
     return (torch.from_numpy(heat), torch.from_numpy(sides), torch.from_numpy(trust), torch.from_numpy(attention))
 
 
-def _pace(share: float) -> float:
+def pace(share: float) -> float:
     """Learning rate over the run: up for a twentieth, then down along a cosine."""
     return min(1.0, 0.1 + 18 * share) * (0.01 + 0.99 * (1 + float(np.cos(np.pi * share))) / 2)
 
@@ -202,19 +211,33 @@ def _key(lessons: Sequence[Lesson], earlier: Sequence[Lesson], plan: Plan, begin
 _FIELDS = ("heat", "sides", "trust", "attention")
 
 
-def _keep(path: Path, key: str, done: int, network: nets.Network, optimiser: Any) -> None:
+def follow(mean: nets.Network, network: nets.Network, steady: float) -> None:
+    """One step of the moving average, statistics of normalisation too (Polyak and Juditsky, 1992)."""
+    with torch.no_grad():
+        for old, new in zip(mean.state_dict().values(), network.state_dict().values(), strict=True):
+            if old.dtype.is_floating_point:
+                old.lerp_(new, 1 - steady)
+            else:
+                old.copy_(new)
+
+
+def _keep(  # noqa: PLR0917 - what a checkpoint holds
+    path: Path, key: str, done: int, network: nets.Network, mean: nets.Network, optimiser: Any
+) -> None:
     held = io.BytesIO()
-    torch.save({"key": key, "done": done, "network": network.state_dict(), "optimiser": optimiser.state_dict()}, held)
+    states = {"network": network.state_dict(), "mean": mean.state_dict(), "optimiser": optimiser.state_dict()}
+    torch.save({"key": key, "done": done, **states}, held)
     stages.write_bytes(path, held.getvalue())
 
 
-def _resume(path: Path, key: str, network: nets.Network, optimiser: Any) -> int:
+def _resume(path: Path, key: str, network: nets.Network, mean: nets.Network, optimiser: Any) -> int:
     """Rounds that are done already: 0 without a checkpoint of just this training."""
     try:
         kept = torch.load(path, weights_only=True)
         if kept["key"] != key:
             return 0
         network.load_state_dict(kept["network"])
+        mean.load_state_dict(kept["mean"])
         optimiser.load_state_dict(kept["optimiser"])
         return int(kept["done"])
     except Exception:  # noqa: BLE001 - a damaged checkpoint is as good as none

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from taihang.model.distil import answers
 
@@ -43,15 +44,22 @@ def _withdrawn(found: answers.Boxes, maps: answers.Maps, label: int, size: tuple
     heat = maps.heat.copy()
     heat[label] = 0
     drawn = answers.drawn(rest, len(heat), size)
-    return rest, dataclasses.replace(maps, heat=heat, sides=drawn.sides, trust=drawn.trust)
+    # Elsewhere stays what the teacher said: its sides may be maps of its own.
+    gone = heat.max(axis=0) < maps.heat.max(axis=0)
+    return rest, _where(gone, drawn, dataclasses.replace(maps, heat=heat))
 
 
 def _certain(found: answers.Boxes, maps: answers.Maps, place: int, size: tuple[int, int]) -> Told:
     scores = found.scores.copy()
     scores[place] = 1
-    known = answers.Boxes(found.where, found.classes, scores)
-    drawn = answers.drawn(known, len(maps.heat), size)
     own = slice(place, place + 1)
-    hill = answers.drawn(answers.Boxes(found.where[own], found.classes[own], scores[own]), len(maps.heat), size)
-    heat = np.maximum(maps.heat, hill.heat)
-    return known, dataclasses.replace(maps, heat=heat, sides=drawn.sides, trust=drawn.trust)
+    drawn = answers.drawn(answers.Boxes(found.where[own], found.classes[own], scores[own]), len(maps.heat), size)
+    heat = np.maximum(maps.heat, drawn.heat)
+    known = answers.Boxes(found.where, found.classes, scores)
+    return known, _where(drawn.trust > maps.trust, drawn, dataclasses.replace(maps, heat=heat))
+
+
+def _where(cells: npt.NDArray[np.bool_], drawn: answers.Maps, maps: answers.Maps) -> answers.Maps:
+    """Maps whose sides and trust are the drawn ones in these cells."""
+    sides, trust = np.where(cells, drawn.sides, maps.sides), np.where(cells, drawn.trust, maps.trust)
+    return dataclasses.replace(maps, sides=sides, trust=trust)
