@@ -2,8 +2,9 @@
 
 Both begin with the student in use, see the same pictures in the same views, rehearse the same earlier ones, easy ones
 first, by the same draws. Hard labels are the teacher's boxes from a score on; soft ones its heat, sides and attention.
-Two more students show what the curriculum and the rehearsal do: soft ones without. Every choice, learning rate and
-threshold of the hard student's too, was made on other seeds and other pictures held back than those reported.
+Others show what the curriculum and the rehearsal do: both at random, and a soft one
+that rehearses nothing. Every choice, learning rate and threshold of the hard student's too, was made on another
+seed and other pictures held back than those reported, without the curriculum.
 
     python -m bench.distil.run --keep FOLDER [--seeds 31-35] [--out bench/distil/result.json]
 """
@@ -32,6 +33,7 @@ PLAN = training.Plan(rounds=500, rate=1e-2, width=12)
 ARMS = {
     "hard": PLAN,
     "soft": PLAN,
+    "hard_at_random": dataclasses.replace(PLAN, easy=1.0),
     "soft_at_random": dataclasses.replace(PLAN, easy=1.0),
     "soft_without_rehearsal": dataclasses.replace(PLAN, replay=0.0),
 }
@@ -100,6 +102,13 @@ def summary(rows):
         for part in ("all", "odd", "usual")
     }
     told = {"gain": gains, "goal_held": gains["map"]["all"]["mean"] >= GOAL and gains["map"]["all"]["low"] > 0}
+    if {"hard_at_random", "soft_at_random"} <= set(rows[0]):
+        told["gain_at_random"] = {
+            part: gained(rows, "hard_at_random", part, "map", "soft_at_random") for part in ("all", "odd", "usual")
+        }
+        told["hard_gain_over_hard_at_random"] = {
+            part: gained(rows, "hard_at_random", part, "map", "hard") for part in ("all", "odd", "usual")
+        }
     for than in ("soft_at_random", "soft_without_rehearsal"):
         if than in rows[0]:
             told[f"gain_over_{than}"] = {part: gained(rows, than, part, "map") for part in ("all", "odd", "usual")}
@@ -122,7 +131,7 @@ def one(  # noqa: PLR0917 - what all students share
     row, sights = {"seed": seed}, {}
     for arm in arms:
         new, old = given, earlier
-        if arm == "hard":
+        if arm.startswith("hard"):
             new, old = ([dataclasses.replace(k, soft=None) for k in part] for part in (given, earlier))
         plan = dataclasses.replace(ARMS[arm], seed=seed)
         made = training.train(

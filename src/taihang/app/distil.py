@@ -118,8 +118,8 @@ def run(
         plan = asking.Plan(chosen.sure, chosen.wait_s, chosen.answers, chosen.views)
         asked = asking.ask(of, fresh, plan, kept, progress)
         earlier = remembered.lessons()
-        given = (asked.lessons, earlier) if of.shows else (_hard(asked.lessons), _hard(earlier))
-        data, weights = _taught(shelf, *given, back.classes, size, chosen, progress)
+        new, old = (asked.lessons, earlier) if of.shows else (_hard(asked.lessons), _hard(earlier))
+        data, weights = _taught(shelf, new, old, back.classes, size, chosen, progress)
         verdict = _judged(shelf, data, back, chosen, progress)
         told = versions.Told(
             sha256=verdict.student, previous=None, classes=back.classes, size=size, synthetic=chosen.synthetic,

@@ -86,7 +86,7 @@ def train(
     network = nets.Network(classes, plan.width)
     if begin is not None:
         network.load_state_dict(begin)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.01)
     key = _key(ordered, earlier, plan, begin)
     mean = copy.deepcopy(network)
@@ -113,7 +113,7 @@ def train(
         if (round_ + 1) % _KEEP_EVERY == 0 or round_ + 1 == plan.rounds:
             _keep(work / _CHECKPOINT, key, round_ + 1, network, mean, optimiser)
     progress.update(_STAGE, plan.rounds, plan.rounds)
-    return mean.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload,no-any-return]
+    return mean.to(memory_format=torch.contiguous_format).eval()
 
 
 def weights(kept: bytes | None, classes: int, plan: Plan) -> dict[str, Any] | None:
