@@ -177,7 +177,8 @@ def main():
         told = {
             "synthetic": True,
             "date": time.strftime("%Y-%m-%d", time.gmtime()),
-            "command": f"python -m bench.distil.run --keep FOLDER --seeds {asked.seeds} --held {asked.held} --arms {asked.arms}",
+            "command": "python -m bench.distil.run --keep FOLDER"
+            f" --seeds {asked.seeds} --held {asked.held} --arms {asked.arms}",
             "teacher": measured(found_by(shown, held), held),
             "in_use": measured(found_by(scratch / "in_use.onnx", held), held),
             "plan": {**dataclasses.asdict(PLAN), "pictures": PICTURES, "views": VIEWS, "held": HELD, "sure": SURE},
