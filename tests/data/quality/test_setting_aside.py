@@ -45,7 +45,7 @@ def same(one: Sequence[target.Bad], two: Sequence[target.Bad]) -> bool:
     return told(one) == told(two)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     chosen=st.sets(st.integers(0, 999)), asked=st.sets(st.integers(0, 999)), cuts=st.sets(st.integers(1, 999)),
     ahead=st.integers(0, 5), early=st.sets(st.integers(0, 999)), size=st.integers(7, 400),

@@ -30,7 +30,8 @@ CLASSES = [
     "(x)",
 ]
 PIECES = st.tuples(st.sampled_from(CLASSES), st.sampled_from(["", "{2}", "{3}", "+", "?", "{1,2}", "{0}"]))
-PATTERNS = st.lists(PIECES, min_size=1, max_size=4).map(lambda some: "".join(c + r for c, r in some))
+ONE = st.lists(PIECES, min_size=1, max_size=4).map(lambda some: "".join(c + r for c, r in some))
+PATTERNS = ONE | st.lists(ONE, min_size=2, max_size=3).map("|".join)
 HOLDING = st.sampled_from([r"[^\s\p{Z}]", r"[^\s]", "[0-9]", r"\w", "[^一-龥]", ".", r"[^\n]", r"[^\x00-\x{FFFF}]"])
 LETTERS = st.sampled_from([*"C019XaZ_ .b\t\n", "字", " ", "　", "é", "😀", "\x00", "\x7f"])
 TEXTS = st.lists(st.none() | st.lists(LETTERS, max_size=6).map("".join), max_size=30)
@@ -42,7 +43,7 @@ def judged(engine: tables.Engine, column: pa.Array, sql: str) -> list[bool | Non
     return found
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     texts=TEXTS, regex=PATTERNS, anywhere=HOLDING | PATTERNS, skip=st.integers(0, 3), large=st.booleans(),
     edges=st.booleans(),
@@ -64,12 +65,14 @@ def test_the_same_as_the_general_matcher(
     with tables.Engine() as engine:
         wanted = [judged(engine, column, sql) for sql in tests]
         with engine.seeing(
-            t=pa.table({"a": column, **{name: shape.match(column) for name, shape in made.shapes.items()}})
+            t=pa.table(
+                {"a": column, **{name: shape.match(shapes.Texts(column)) for name, shape in made.shapes.items()}}
+            )
         ):
             for n, sql in made.sql.items():
                 assert engine.table(f"SELECT {sql} AS v FROM t").column("v").to_pylist() == wanted[n]
     for n, direct in made.direct.items():
-        where, true, unknown = direct.judge(column)
+        where, true, unknown = direct.judge(column, {})
         assert true == sum(v is True for v in wanted[n])
         assert unknown == sum(v is None for v in wanted[n])
         rows = range(len(column)) if where is None else where.tolist()
@@ -100,7 +103,7 @@ def test_text_that_looks_like_a_condition_stays_text() -> None:
 def test_many_of_another_length(n: int = 5000) -> None:
     rng = np.random.default_rng(3)
     texts = ["9" * int(k) for k in rng.integers(0, 12, n)]
-    found = shapes.Fixed("a", (((48, 57),),) * 9).match(pa.array(texts))
+    found = shapes.Fixed("a", ((((48, 57),),) * 9,)).match(shapes.Texts(pa.array(texts)))
     assert found.to_pylist() == [len(text) == 9 for text in texts]
 
 
@@ -118,3 +121,12 @@ def test_separators_are_those_of_unicode() -> None:
     wanted = [c for c in range(0x110000) if unicodedata.category(chr(c)).startswith("Z")]
     java = re.sub(r"\\x\{([0-9A-Fa-f]+)\}", lambda m: f"\\U{int(m[1], 16):08x}", spelled)
     assert [c for c in range(0x110000) if re.fullmatch(java, chr(c))] == wanted
+
+
+def test_alternatives_are_told_apart() -> None:
+    """What rules have in common is the same piece of SQL, whatever stands beside it."""
+    schema = pa.schema([("m", pa.string())])
+    tests = [f"(NOT REGEXP_FULL_MATCH(\"m\", '[a-z]+@[a-z]+|{more}'))" for more in ("x1", "[0-9]{4}")]
+    made = shapes.split([*tests, "(NOT REGEXP_FULL_MATCH(\"m\", '[A-Z]{2}|[0-9]{3}'))"], schema, schema.names)
+    assert list(made.direct) == [2]
+    assert made.sql[0].replace("shape0", "shape1") == made.sql[1]

@@ -118,8 +118,9 @@ class _Counting:
     def seen(self, start: int, chunk: sourcing.Chunk) -> None:
         """Judge what a chunk's bytes decide; called in the query's threads, one at a time."""
         bad = []
+        texts: dict[str, shapes.Texts] = {}
         for n, direct in self.split.direct.items():
-            where, true, unknown = direct.judge(chunk.data.column(direct.column))
+            where, true, unknown = direct.judge(chunk.data.column(direct.column), texts)
             self.found.true[n] += true
             self.found.unknown[n] += unknown
             if true and n in self.parts:

@@ -25,33 +25,60 @@ LONGEST = 64
 _ASCII = 0x80
 _EDGES = (pattern.Edge(end=False), pattern.Edge(end=True))
 Bytes = npt.NDArray[np.uint8]
+Places = tuple[pattern.Ranges, ...]
 Flags = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 _NO_ROWS = np.zeros(0, np.int64)
 
 
+class Texts:
+    """A column's texts (n,), with what was found of them: rules ask the same of a column again and again."""
+
+    def __init__(self, values: pa.Array) -> None:
+        self.values = values
+        self.starts, self.data = _bytes(values)
+        self.lengths = np.diff(self.starts)
+        self._rows: dict[int, Bytes] = {}
+        self._good: dict[Places, Flags] = {}
+
+    def of(self, places: Places) -> Flags:
+        """Which are ASCII characters, each out of the ranges of its place, and no more."""
+        if places not in self._good:
+            length = len(places)
+            fits = self.lengths == length
+            if length not in self._rows:
+                block = _of_length(self.data, self.starts, fits, length)
+                self._rows[length] = np.ascontiguousarray(block.reshape(-1, length).T)
+            good = np.ones(self._rows[length].shape[1], bool)
+            for place, ranges in zip(self._rows[length], places, strict=True):
+                good &= _within(place, ranges)
+            if len(good) < len(fits):
+                found = np.zeros(len(fits), bool)
+                found[fits] = good
+                good = found
+            self._good[places] = good
+        return self._good[places]
+
+    def nullable(self, found: Flags) -> pa.Array:
+        """The same, NULL for NULL."""
+        if not self.values.null_count:
+            return pa.array(found)
+        return pa.array(found, mask=self.values.is_null().to_numpy(zero_copy_only=False))
+
+
 @dataclasses.dataclass(frozen=True)
 class Fixed:
-    """A whole text of as many ASCII characters as there are `places`, each out of its ranges."""
+    """A whole text of ASCII characters: one of several lengths, and for each the ranges of every place."""
 
     column: str
-    places: tuple[pattern.Ranges, ...]
+    options: tuple[Places, ...]
 
-    def match(self, texts: pa.Array) -> pa.Array:
-        """Whether each text (n,) is of this shape; NULL for NULL."""
-        starts, data = _bytes(texts)
-        length = len(self.places)
-        fits = np.diff(starts) == length
-        block = _of_length(data, starts, fits, length)
-        rows = np.ascontiguousarray(block.reshape(-1, length).T)
-        good = np.ones(rows.shape[1], bool)
-        for place, ranges in zip(rows, self.places, strict=True):
-            good &= _within(place, ranges)
-        if len(good) < len(fits):
-            found = np.zeros(len(fits), bool)
-            found[fits] = good
-            good = found
-        return _nullable(good, texts)
+    def match(self, texts: Texts) -> pa.Array:
+        """Whether each text is of this shape; NULL for NULL."""
+        found = texts.of(self.options[0])
+        for places in self.options[1:]:
+            found = found | texts.of(places)
+        return texts.nullable(found)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,18 +89,17 @@ class Holding:
     ranges: pattern.Ranges
     pattern: str
 
-    def match(self, texts: pa.Array) -> pa.Array:
-        """Whether each text (n,) holds one; NULL for NULL."""
-        starts, data = _bytes(texts)
-        some = np.diff(starts) > 0
+    def match(self, texts: Texts) -> pa.Array:
+        """Whether each text holds one; NULL for NULL."""
+        some = texts.lengths > 0
         found = np.zeros(len(some), bool)
-        if len(data):
-            first = data[np.minimum(starts[:-1], len(data) - 1)]
+        if len(texts.data):
+            first = texts.data[np.minimum(texts.starts[:-1], len(texts.data) - 1)]
             found = _leads(self.ranges)[first] & some
         rest = np.flatnonzero(some & ~found)
         if len(rest):
-            found[rest] = pc.match_substring_regex(texts.take(pa.array(rest)), self.pattern).fill_null(False)
-        return _nullable(found, texts)
+            found[rest] = pc.match_substring_regex(texts.values.take(pa.array(rest)), self.pattern).fill_null(False)
+        return texts.nullable(found)
 
 
 Shape = Fixed | Holding
@@ -87,15 +113,20 @@ class Direct:
     null: bool | None
     shape: Shape | None = None
 
-    def judge(self, values: pa.Array) -> tuple[Rows | None, int, int]:
-        """Where the condition is TRUE (None for every row), how often, and how often it is NULL."""
+    def judge(self, values: pa.Array, texts: dict[str, Texts]) -> tuple[Rows | None, int, int]:
+        """Where the condition is TRUE (None for every row), how often, and how often it is NULL.
+
+        `texts` are those of the chunk's columns that were looked at already.
+        """
         unknown = values.null_count
         if self.shape is None:
             true = unknown if self.null else len(values) - unknown
             if true == len(values):
                 return None, true, 0
             return (np.flatnonzero(values.is_null() if self.null else values.is_valid()) if true else _NO_ROWS), true, 0
-        found = self.shape.match(values)
+        if self.column not in texts:
+            texts[self.column] = Texts(values)
+        found = self.shape.match(texts[self.column])
         good = found.true_count
         if good == len(values):
             return _NO_ROWS, 0, 0
@@ -146,7 +177,7 @@ def taken_out(tests: Sequence[str], schema: pa.Schema, taken: Collection[str]) -
             continue
         nodes: list[exp.Expr] = list(tree.find_all(exp.RegexpFullMatch, exp.RegexpLike))
         for node in nodes:
-            shape = _shape(node, schema)
+            shape, rest = _shape(node, schema)
             if shape is None:
                 continue
             if shape not in found:
@@ -154,9 +185,13 @@ def taken_out(tests: Sequence[str], schema: pa.Schema, taken: Collection[str]) -
                 while name.casefold() in used:
                     name = f"_{name}"
                 found[shape] = name
-            column = exp.column(found[shape], quoted=True)
-            tree = column if node is tree else tree
-            node.replace(column)
+            instead: exp.Expr = exp.column(found[shape], quoted=True)
+            if rest is not None:
+                left = node.copy()
+                left.set("expression", exp.Literal.string(rest))
+                instead = exp.paren(exp.or_(left, instead))
+            tree = instead if node is tree else tree
+            node.replace(instead)
         changed.append(tree.sql(dialect=predicate.DIALECT))
     return changed, {name: shape for shape, name in found.items()}
 
@@ -168,31 +203,36 @@ def _tree(sql: str) -> exp.Expr | None:
         return None
 
 
-def _shape(node: exp.Expr, schema: pa.Schema) -> Shape | None:
-    """What a call asks of a text column, where that is a shape."""
+def _shape(node: exp.Expr, schema: pa.Schema) -> tuple[Shape | None, str | None]:
+    """What a call asks of a text column, where that is a shape; and the alternatives beside it, as a pattern."""
     text, wanted = node.this, node.expression
     if isinstance(text, exp.Cast) and text.to.this in {exp.DataType.Type.TEXT, exp.DataType.Type.VARCHAR}:
         text = text.this
     plain = isinstance(text, exp.Column) and isinstance(wanted, exp.Literal) and wanted.is_string
     if not plain or text.table or node.args.get("flag") or node.args.get("options"):
-        return None
+        return None, None
     if text.name not in schema.names or not _is_text(schema.field(text.name).type):
-        return None
+        return None, None
     try:
         tree = pattern.parse(wanted.this)
     except pattern.Unspeakable:
-        return None
+        return None, None
     anywhere = isinstance(node, exp.RegexpLike)
     while isinstance(tree, pattern.Sequence) and len(tree.parts) == 1:
         tree = tree.parts[0]
     if anywhere and isinstance(tree, pattern.Set) and tree.ranges:
         # Of a class without an end beyond ASCII, libraries know newer or older letters.
         known = tree.ranges[-1][1] in {pattern.LAST, *range(_ASCII)}
-        return Holding(text.name, tree.ranges, wanted.this) if known else None
-    if not anywhere:
-        tree = pattern.whole(tree)
-    places = _places(_inside(tree))
-    return Fixed(text.name, places) if places else None
+        return (Holding(text.name, tree.ranges, wanted.this) if known else None), None
+    inside = _inside(tree if anywhere else pattern.whole(tree))
+    parts = inside.parts if isinstance(inside, pattern.Choice) else (inside,)
+    fixed = [places for part in parts if (places := _places(part))]
+    rest = [part for part in parts if not _places(part)]
+    if not fixed or (rest and anywhere):
+        return None, None
+    # Rules that differ in one alternative have the others in common, which the database then judges once.
+    others = pattern.spell(pattern.Choice(tuple(rest)), "re2") if rest else None
+    return Fixed(text.name, tuple(fixed)), others
 
 
 def _inside(node: pattern.Node) -> pattern.Node:
@@ -217,7 +257,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _places(node: pattern.Node) -> tuple[pattern.Ranges, ...] | None:
+def _places(node: pattern.Node) -> Places | None:
     """The ranges of each place, if there is one fixed number of them and all are ASCII."""
     if isinstance(node, pattern.Set):
         return (node.ranges,) if node.ranges and node.ranges[-1][1] < _ASCII else None
@@ -276,9 +316,3 @@ def _leads(ranges: pattern.Ranges) -> Flags:
     ]
     spans += [(0x40, 0x3F)] * (256 - len(spans))
     return np.array([first <= last and any(a <= first and last <= b for a, b in ranges) for first, last in spans])
-
-
-def _nullable(found: Flags, texts: pa.Array) -> pa.Array:
-    if not texts.null_count:
-        return pa.array(found)
-    return pa.array(found, mask=texts.is_null().to_numpy(zero_copy_only=False))

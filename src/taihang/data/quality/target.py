@@ -5,31 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from taihang.core import errors
-from taihang.data.quality import positions
+from taihang.data.quality import positions, shapes
 from taihang.engines import tables
 from taihang.engines.sources import memory, opening
 from taihang.engines.sources import source as sourcing
 
 Rows = npt.NDArray[np.int64]
 _NO_ROWS = np.zeros(0, np.int64)
-
-
-class Shape(Protocol):
-    """What is told of each text of a column."""
-
-    @property
-    def column(self) -> str:
-        """The column."""
-
-    def match(self, texts: pa.Array) -> pa.Array:
-        """A boolean for each text."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +30,7 @@ class Beside:
 
     columns: Sequence[str]
     seen: Callable[[int, sourcing.Chunk], None]
-    shapes: Mapping[str, Shape]
+    shapes: Mapping[str, shapes.Shape]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +130,8 @@ class Target:
                         beside.seen(start, chunk)
                     rows = np.arange(start, start + chunk.data.num_rows)
                     arrays = [chunk.data.column(f.name) for f in fields]
-                    arrays += [shape.match(chunk.data.column(shape.column)) for shape in made.values()]
+                    texts = {s.column: shapes.Texts(chunk.data.column(s.column)) for s in made.values()}
+                    arrays += [shape.match(texts[shape.column]) for shape in made.values()]
                     batch = pa.RecordBatch.from_arrays([*arrays, pa.array(rows)], schema=schema)
                     if wanted is not None:
                         batch = batch.take(pa.array(wanted.within(start, start + chunk.data.num_rows) - start))
