@@ -132,6 +132,22 @@ def test_a_row_group_broken_in_one_column_is_left_out_by_every_pass(tmp_path: Pa
     assert found.totals["t"] == 300
 
 
+def test_rows_are_the_right_ones_where_a_column_that_no_rule_reads_is_broken(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    more = {f"m{n}": list(range(400)) for n in range(8)}
+    table = pa.table({"a": list(range(400)), "b": ["x"] * 400, "unused": [f"text {n}" for n in range(400)], **more})
+    pq.write_table(table, path, row_group_size=100, compression="none", use_dictionary=False, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"text 150")
+    data[at : at + 4] = b"XXXX"
+    path.write_bytes(data)
+    with assessment.assessed(rulebook.loads(BOOK, "b"), target.open_all([str(path)])) as found:
+        wide = next(o for o in found.outcomes if o.compiled.rule.id == "r")
+        assert len(wide.rows) == 309  # above 90, all of them judged
+        rows = [row["a"] for bad in found.bad("t", positions.Positions([wide.rows])) for row in bad.data.to_pylist()]
+    assert rows == [*range(91, 100), *range(200, 400)]  # those of the broken group cannot be shown
+
+
 class Impatient(job.Silent):
     """Counts the rows of each stage, and stops the work at the first row judged where asked to."""
 

@@ -63,8 +63,10 @@ class Assessment:
 
     def bad(self, name: str, rows: positions.Positions) -> Iterator[target.Bad]:
         """The rows of a table at these positions, which were judged bad, ascending, with all columns."""
-        aside = self.kept.get(name)
-        return aside.bad(rows) if aside is not None and aside.complete else self.targets[name].bad(rows)
+        aside, on = self.kept.get(name), self.targets[name]
+        if aside is not None and aside.complete:
+            return aside.bad(rows)
+        return on.bad(rows, absolute=on.source.columnar and on.source.rows == self.totals.get(name))
 
 
 def assess(

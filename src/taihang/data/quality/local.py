@@ -62,6 +62,8 @@ class Local:
 
     def _found(self, name: str) -> passes.Found:
         on = self.targets[name]
+        if name in self.kept:
+            self.kept[name].close()
         aside = self.kept[name] = setting_aside.SetAside(self.folder)
         if not self.keep or 2 * len(self.plan.columns[name]) < len(on.source.columns):
             aside.give_up()  # to read many columns for a few bad rows costs more than to read those rows again

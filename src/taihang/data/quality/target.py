@@ -97,9 +97,13 @@ class Target:
             if only is None or len(only.within(here, position)):
                 yield here, chunk
 
-    def bad(self, rows: positions.Positions) -> Iterator[Bad]:
-        """The rows at these positions, ascending, with all columns."""
-        for start, chunk in self.chunks(self.source.schema.names):
+    def bad(self, rows: positions.Positions, *, absolute: bool = False) -> Iterator[Bad]:
+        """The rows at these positions, ascending, with all columns.
+
+        `absolute`: the positions are of a pass that lost no row, whatever this one loses in other columns.
+        """
+        for position, chunk in self.chunks(self.source.schema.names):
+            start = chunk.start if absolute else position
             some = rows.within(start, start + chunk.data.num_rows)
             if not len(some):
                 continue

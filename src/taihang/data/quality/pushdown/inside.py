@@ -66,7 +66,7 @@ class Inside(target.Target):
         """False: a position is a block and a place in it."""
         return False
 
-    def bad(self, rows: positions.Positions) -> Iterator[target.Bad]:
+    def bad(self, rows: positions.Positions, *, absolute: bool = False) -> Iterator[target.Bad]:
         """The rows at these positions."""
         source = self.source
         assert isinstance(source, postgresql.Postgresql)
