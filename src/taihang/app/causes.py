@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import taihang
-from taihang.app import home
+from taihang.app import home, speaking
 from taihang.core import asset as assets
 from taihang.core import errors, i18n, ids, job, words
 from taihang.core import evidence as proof
@@ -23,7 +23,6 @@ from taihang.model.causes import events, graph, judging, telling, verdicts, what
 from taihang.model.causes.network import masking
 from taihang.report import attachments, bundle, document
 from taihang.report import json as reporting
-from taihang.trust.access import secrets
 from taihang.use.video import causes as films
 from taihang.use.video import imagining
 
@@ -95,7 +94,7 @@ def causes(
     target = Path(out)
     bundle.usable(target)
     book = books.load(constraints)
-    model = None if vlm is None else speaker.load(vlm, speaker.Settings.current(), secrets.read)
+    model = None if vlm is None else speaking.load(vlm, speaker.Settings.current())
     inputs = [one for n, source in enumerate(sources) for one in _open(Path(source), n)]
     titles = {kind: title for one in inputs for kind, title in one.titles.items()}
     log = events.Log(tuple(r for one in inputs for r in one.recordings), titles)

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from taihang.app import up
+from taihang.app import speaking, up
 from taihang.core import errors, i18n
 from taihang.engines.notify import webhook
 from taihang.engines.predict import speaker
@@ -48,7 +48,7 @@ class Models:
             update={"tokens": tokens, "attempts": 1, "total_s": total, "stall_s": min(given.stall_s, total)}
         )
         named: dict[paths.Name, str | None] = {"small": self.small, "large": self.large}
-        return {name: speaker.load(spec, fit, secrets.read) for name, spec in named.items() if spec}, fit
+        return {name: speaking.load(spec, fit) for name, spec in named.items() if spec}, fit
 
 
 def create(kept: cloud.Cloud, secret: bytes | None, asking: panel.Panel | None = None) -> Starlette:

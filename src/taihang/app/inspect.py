@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from taihang.app import home
+from taihang.app import home, speaking
 from taihang.app import temporal as light
 from taihang.core import errors, i18n, job, words
 from taihang.engines.predict import loading, speaker
 from taihang.report import bundle, document
 from taihang.rules import rulebook
-from taihang.trust.access import secrets
 from taihang.use.video import story, walk
 from taihang.use.video.zoning import zones
 
@@ -103,7 +102,7 @@ def inspect(
     floor = words.Level(fail_on) if fail_on is not None else None
     book = rulebook.load(rules if rules is not None else DEFAULT_RULES)
     predictor = loading.load(detector)
-    model = None if vlm is None else speaker.load(vlm, speaker.Settings.current(), secrets.read)
+    model = None if vlm is None else speaking.load(vlm, speaker.Settings.current())
     classifier = None if temporal is None else light.load(temporal)
     target = Path(out)
     done = []

@@ -35,17 +35,19 @@ class HubSpeaker:
     concurrency = 1
     limits: tuple[i18n.Message, ...] = (i18n.Message(key="engines.predict:vlm.limit.process"),)
 
-    def __init__(self, spec: str, given: speaker.Settings) -> None:
+    def __init__(self, spec: str, given: speaker.Settings, writer: speaker.Writer | None = None) -> None:
         self._torch, transformers = hub.libraries()
         folder = hub.folder_of(spec, _FILES)
         kind = str(hub.json_of(folder / "config.json", spec).get("model_type"))
         if kind not in FAMILIES:
             raise errors.UserError("engines.predict:hub_family", model=spec, kind=kind, known=", ".join(FAMILIES))
         self.name = spec if folder != Path(spec) else folder.resolve().name
-        self.sha256: words.Sha256 | None = hub.version_of(folder, _READER, _FILES)
+        self.sha256: words.Sha256 | None = hub.version_of(folder, _READER + (writer.mark if writer else ""), _FILES)
         self.version = self.sha256[:12]
         self.allowance = given.purse()
-        self._given, self._lock = given, threading.Lock()
+        self._given, self._writer, self._lock = given, writer, threading.Lock()
+        if writer:
+            self.limits = (*self.limits, *writer.limits)
         try:
             self._tokens = transformers.AutoTokenizer.from_pretrained(
                 str(folder), local_files_only=True, trust_remote_code=False
@@ -67,10 +69,12 @@ class HubSpeaker:
         self._special = {name: int(known[name]) for name in _NEEDED}
 
     def ask(self, messages: Sequence[chat.Message], form: type[chat.Form]) -> chat.Answer[chat.Form]:
-        """As the contract says; one question at a time."""
+        """As the contract says; one question at a time. Raises errors.UserError where the writer says so."""
         with self._lock:
             try:
                 return self._asked([*messages, *chat.told(form)], form)
+            except errors.UserError:
+                raise  # a setting that does not fit: every further question would end so
             except Exception as error:  # noqa: BLE001 - out of memory, or weights that do not fit: an outcome
                 return chat.Answer("broken", detail=hub.line(error), attempts=1)
 
@@ -82,14 +86,7 @@ class HubSpeaker:
         took = most
         try:
             with self._torch.inference_mode():
-                made = self._model.generate(
-                    **feed,
-                    do_sample=False,
-                    max_new_tokens=self._given.max_tokens,
-                    max_time=self._given.total_s,
-                    eos_token_id=self._special["<|im_end|>"],
-                    pad_token_id=self._special["<|im_end|>"],
-                )[0, length:].tolist()
+                made = self._written(feed, length)
             took = allowance.Usage(length, len(made))
         finally:
             self.allowance.settle(most, took)
@@ -97,6 +94,20 @@ class HubSpeaker:
         text = self._tokens.decode(made, skip_special_tokens=True)
         outcome, value = said.judged(said.Spoken(text, "stop" if ended else "length"), form)
         return chat.Answer(outcome, text, value, usage=took, attempts=1, model=self.name)
+
+    def _written(self, feed: dict[str, Any], length: int) -> list[int]:
+        wanted = speaker.Wanted(self._given.max_tokens, self._given.total_s, self._special["<|im_end|>"])
+        made = self._writer.write(self._model, feed, wanted) if self._writer else None
+        if made is None:
+            made = self._model.generate(
+                **feed,
+                do_sample=False,
+                max_new_tokens=wanted.most,
+                max_time=wanted.seconds,
+                eos_token_id=wanted.end,
+                pad_token_id=wanted.end,
+            )[0, length:].tolist()
+        return list(made)
 
     def _prompt(self, messages: Sequence[chat.Message]) -> tuple[dict[str, Any], int]:
         """What the model is fed, and how many tokens that is."""

@@ -5,10 +5,11 @@ A spec is `http(s)://HOST[:PORT]/v1[#MODEL]`, or `hf:PATH` / `hf:ORG/NAME` for a
 
 from __future__ import annotations
 
+import dataclasses
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import pydantic
 
@@ -24,7 +25,8 @@ class Settings(settings.Section):
     `allowed`: the specs, with commas between, that a job of the platform may name; a command on this machine may name
     any. `key` is a reference (`env:NAME`, `file:PATH`) and goes to `key_host` (`host` or `host:port`) alone.
     `tokens` and `money` bound one job (0: no bound); prices are for a million tokens. `frames` a call, each at most
-    `longest_px` long. `calls` bounds a video.
+    `longest_px` long. `calls` bounds a video. `cache_tokens`: what the key-value cache of a model in this process may
+    hold of one question, in tokens a layer (0: all of it); followed by `app.speaking`.
     """
 
     name: ClassVar[str] = "vlm"
@@ -44,6 +46,7 @@ class Settings(settings.Section):
     frames: int = pydantic.Field(default=8, ge=1, le=64)
     longest_px: int = pydantic.Field(default=768, ge=64, le=4096)
     calls: int = pydantic.Field(default=500, ge=1, le=100_000)
+    cache_tokens: int = pydantic.Field(default=0, ge=0, le=1 << 24)
 
     def purse(self) -> allowance.Allowance:
         """What one job may spend."""
@@ -62,7 +65,40 @@ class Speaker(Protocol):
     limits: tuple[i18n.Message, ...]
 
     def ask(self, messages: Sequence[chat.Message], form: type[chat.Form]) -> chat.Answer[chat.Form]:
-        """One question, answered in a form; faults are outcomes, nothing is raised for them."""
+        """One question, answered in a form; faults are outcomes, nothing is raised for them.
+
+        Raises errors.UserError where a setting leaves no room for any such question.
+        """
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """How an answer ends: with the token `end`, after `most` tokens, or with the first one after `seconds`."""
+
+    most: int
+    seconds: float
+    end: int
+
+
+class Writer(Protocol):
+    """Another way for a model in this process to write an answer, given from above: engines know no model.
+
+    `mark` stands for it in the model's version, `limits` in a report.
+    """
+
+    @property
+    def mark(self) -> str:
+        """What tells its answers from others of the same weights."""
+
+    @property
+    def limits(self) -> tuple[i18n.Message, ...]:
+        """What a reader has to know of it."""
+
+    def write(self, model: Any, feed: Mapping[str, Any], wanted: Wanted) -> list[int] | None:
+        """The likeliest answer's tokens, `end` included; None leaves this question to transformers.
+
+        `feed` is what the model is called with, batch 1. Raises errors.UserError for what no retry would mend.
+        """
 
 
 class Remote:
@@ -93,8 +129,10 @@ def permitted(spec: str, given: Settings) -> bool:
     return spec in {one.strip() for one in given.allowed.split(",") if one.strip()}
 
 
-def load(spec: str, given: Settings, secret: Callable[[str], str] | None = None) -> Speaker:
-    """The speaker that a spec names. `secret` reads a key reference.
+def load(
+    spec: str, given: Settings, secret: Callable[[str], str] | None = None, writer: Writer | None = None
+) -> Speaker:
+    """The speaker that a spec names. `secret` reads a key reference; `writer` writes for a model in this process.
 
     Raises errors.UserError for a spec that names nothing, errors.MissingExtra without the parts that `hf:` needs.
     """
@@ -102,7 +140,7 @@ def load(spec: str, given: Settings, secret: Callable[[str], str] | None = None)
     if head == "hf" and rest:
         from taihang.engines.predict import hub_speaker  # noqa: PLC0415 - torch and transformers are an extra
 
-        return hub_speaker.HubSpeaker(rest, given)
+        return hub_speaker.HubSpeaker(rest, given, writer)
     if head not in ("http", "https"):
         # What was given may be a key that was pasted in the wrong place: it is not repeated.
         raise errors.UserError("engines.predict:vlm.spec")

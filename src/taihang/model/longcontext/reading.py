@@ -1,4 +1,4 @@
-"""Reading: a long video prompt goes through a vision-language model window by window, under a cap.
+"""Reading: a long prompt with a video or pictures goes through a vision-language model window by window, under a cap.
 
 For Qwen2.5-VL and Qwen3-VL. Frames are encoded a few at a time (their vision towers attend within a
 frame, so this changes nothing), the positions of all tokens are computed once over the whole prompt,
@@ -8,7 +8,9 @@ and each window's keys and values are thinned out before the next one comes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+import math
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -17,22 +19,33 @@ from taihang.core import errors, job
 from taihang.model.longcontext import attention, budget, cache, policy, sparse, storage, windows
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
+Grid = tuple[int, int, int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the processor made of text and one video; batch 1.
+    """What the processor made of text and one video, or of text and pictures; batch 1.
 
-    `pixels` (temporal patches * height * width, values), `grid` (temporal patches, height, width) in
-    patches, `seconds` between temporal patches. `events`: temporal patches where an event begins.
+    `kinds` of the tokens: 0 text, 1 picture, 2 video. `pixels` (patches, values) in the order of the prompt. `grid`
+    (temporal patches, height, width) of the video, in patches; None beside `pictures`, the grid (1, height, width) of
+    each, and of text alone. `seconds` between temporal patches. `events`: temporal patches or pictures where an event
+    begins.
     """
 
     ids: torch.Tensor
     kinds: torch.Tensor
     pixels: torch.Tensor
-    grid: tuple[int, int, int]
+    grid: Grid | None
     seconds: float = 1.0
     events: Collection[int] = ()
+    pictures: Sequence[Grid] = ()
+
+    @property
+    def frames(self) -> list[tuple[int, int]]:
+        """Height and width in patches of each temporal patch or picture, in order."""
+        if self.grid is not None:
+            return [self.grid[1:]] * self.grid[0]
+        return [one[1:] for one in self.pictures]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -150,14 +163,26 @@ class Reader:
         return Read(logits, held, int(positions.max()) + 1, total, came - total, passes)
 
     @torch.inference_mode()
-    def generate(self, read: Read, most: int, stop: Collection[int] = ()) -> list[int]:
-        """The likeliest tokens, one after the other, until one of `stop` or `most`; the cap holds here too."""
+    def generate(
+        self,
+        read: Read,
+        most: int,
+        stop: Collection[int] = (),
+        *,
+        until: float = math.inf,
+        weigh: Callable[[torch.Tensor, list[int]], torch.Tensor] | None = None,
+    ) -> list[int]:
+        """The likeliest tokens, one after the other, until one of `stop` or `most`; the cap holds here too.
+
+        The first token after `until` (of `time.monotonic`) is the last. `weigh` changes the logits (vocabulary) in
+        view of what was found so far.
+        """
         found: list[int] = []
         logits = read.logits
         while len(found) < most:
-            token = int(logits.argmax())
+            token = int((weigh(logits, found) if weigh else logits).argmax())
             found.append(token)
-            if token in stop:
+            if token in stop or time.monotonic() > until:
                 break
             logits = self.follow(read, token)
         return found
@@ -203,14 +228,20 @@ class Reader:
         return found
 
     def _positions(self, prompt: Prompt) -> torch.Tensor:
-        grid = torch.tensor([prompt.grid], device=prompt.ids.device)
-        extra = {"second_per_grid_ts": torch.tensor([prompt.seconds])} if "2_5" in self.model.config.model_type else {}
-        found, _ = self.inner.get_rope_index(prompt.ids[None], prompt.kinds[None], video_grid_thw=grid, **extra)
+        device = prompt.ids.device
+        extra: dict[str, Any] = {}
+        if prompt.grid is not None:
+            extra["video_grid_thw"] = torch.tensor([prompt.grid], device=device)
+            if "2_5" in self.model.config.model_type:
+                extra["second_per_grid_ts"] = torch.tensor([prompt.seconds])
+        elif prompt.pictures:
+            extra["image_grid_thw"] = torch.tensor([*prompt.pictures], device=device)
+        found, _ = self.inner.get_rope_index(prompt.ids[None], prompt.kinds[None], **extra)
         return torch.as_tensor(found[:, 0])
 
     def _question(self, prompt: Prompt, positions: torch.Tensor) -> Piece | None:
-        """The text after the last visual token."""
-        last = int(prompt.kinds.nonzero().max()) + 1
+        """The text after the last visual token; None where nothing is shown, or nothing follows."""
+        last = len(prompt.ids) - asked_tokens(prompt.kinds)
         if last >= len(prompt.ids):
             return None
         ids = prompt.ids[last:].to(self.model.device)
@@ -219,9 +250,10 @@ class Reader:
 
     def _pieces(self, prompt: Prompt, positions: torch.Tensor) -> Iterator[Piece]:
         """Runs of text and single temporal patches, in order."""
-        per = prompt.grid[1] * prompt.grid[2] // self.inner.visual.spatial_merge_size**2
-        if int((prompt.kinds > 0).sum()) != per * prompt.grid[0]:
-            raise errors.UserError("model:longcontext.tokens", tokens=int((prompt.kinds > 0).sum()), grid=prompt.grid)
+        merged = self.inner.visual.spatial_merge_size**2
+        visual = int((prompt.kinds > 0).sum())
+        if visual != sum(height * width // merged for height, width in prompt.frames):
+            raise errors.UserError("model:longcontext.tokens", tokens=visual, grid=prompt.grid or [*prompt.pictures])
         frames = self._frames(prompt)
         embed = self.inner.get_input_embeddings()
         starts = set(prompt.events)
@@ -237,11 +269,13 @@ class Reader:
                 plain = torch.zeros(end - at, dtype=torch.bool, device=self.model.device)
                 yield Piece(embed(ids), positions[:, at:end], plain, [], event)
             else:
-                end = at + per
                 found, deep = next(frames)
+                end = at + (per := int(found.shape[0]))
                 event += patch in starts and patch > 0
                 patch += 1
                 keep = torch.ones(per, dtype=torch.bool, device=found.device)
+                if seen is not None and seen.shape != found.shape:
+                    seen = None  # a picture of another size has other places
                 if self.plan.merge < 1 and seen is not None:
                     keep = torch.nn.functional.cosine_similarity(found, seen, dim=-1) < self.plan.merge
                 seen = found if seen is None else torch.where(keep[:, None], found, seen)
@@ -256,18 +290,24 @@ class Reader:
             at = end
 
     def _frames(self, prompt: Prompt) -> Iterator[tuple[torch.Tensor, list[torch.Tensor]]]:
-        """Each temporal patch's embeddings (tokens, width), encoded a few patches at a time."""
-        count, height, width = prompt.grid
-        area = height * width
-        for first in range(0, count, self.plan.encode):
-            some = min(self.plan.encode, count - first)
-            pixels = prompt.pixels[first * area : (first + some) * area].to(self.model.device)
-            grid = torch.tensor([[some, height, width]], device=self.model.device)
-            made = self.inner.get_video_features(pixels, grid, return_dict=True)
-            whole = torch.cat(list(made.pooler_output)).to(self.text.embed_tokens.weight.dtype)
-            deep = [torch.cat(list(one)) if isinstance(one, (list, tuple)) else one
+        """Each temporal patch's or picture's embeddings (tokens, width), encoded a few at a time."""
+        at = 0
+        for first in range(0, len(prompt.frames), self.plan.encode):
+            some = [(1, height, width) for height, width in prompt.frames[first : first + self.plan.encode]]
+            end = at + sum(height * width for _, height, width in some)
+            pixels = prompt.pixels[at:end].to(self.model.device)
+            at = end
+            # A temporal patch of a video is encoded as a picture is: the towers attend within a frame.
+            made = self.inner.get_image_features(pixels, torch.tensor(some, device=self.model.device), return_dict=True)
+            dtype = self.text.embed_tokens.weight.dtype
+            sizes = [int(one.shape[0]) for one in made.pooler_output]
+            deep = [torch.cat([*one]).split(sizes) if isinstance(one, (list, tuple)) else one.split(sizes)
                     for one in getattr(made, "deepstack_features", None) or []]  # fmt: skip
-            each = whole.shape[0] // some
-            for i in range(some):
-                cut = slice(i * each, (i + 1) * each)
-                yield whole[cut], [one[cut] for one in deep]
+            for i, whole in enumerate(made.pooler_output):
+                yield whole.to(dtype), [one[i] for one in deep]
+
+
+def asked_tokens(kinds: torch.Tensor) -> int:
+    """How many tokens of text follow the last visual one: the question. 0 where nothing is shown."""
+    shown = kinds.nonzero()
+    return len(kinds) - int(shown.max()) - 1 if len(shown) else 0

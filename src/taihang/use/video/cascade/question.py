@@ -66,7 +66,10 @@ def ask(
     numbers, times = tuple(range(len(shots))), tuple(float(one.time_s) - start for one in shots)
     window = windows.Window(0.0, times[-1], True, numbers, times)
     asked = (question(facts, zoned=bool(zones.zones)),)
-    answer = model.ask(asking.messages(window, pictures, asked, "", language), asking.form(window, asked))
+    try:
+        answer = model.ask(asking.messages(window, pictures, asked, "", language), asking.form(window, asked))
+    except errors.UserError as error:  # settings that leave the model no room: the next path answers
+        return Verdict("broken", text=asking.plain(str(error), 200))
     if answer.value is None:
         return Verdict(answer.outcome, text=asking.plain(answer.detail, 200))
     judged = asking.judged(answer.value, window, asked)
