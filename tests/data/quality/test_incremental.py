@@ -146,6 +146,7 @@ def test_a_large_file_goes_on_by_its_row_groups(rows: Any, size: int, span: int,
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
         folder = Path(name)
         patched.setattr(parted, "SPAN_ROWS", span)
+        patched.setattr(incremental, "_FEW_KEYS", span)  # the keys of what is new are held, or looked for
         pq.write_table(_table(rows), folder / "t.parquet", row_group_size=size)
         _put(folder / "u", "a", _table(rows[:1]))
         pq.write_table(pa.table({"s": ["a"], "k": pa.array([1], pa.int64())}), folder / "w.parquet")

@@ -26,6 +26,7 @@ from taihang.engines import tables
 from taihang.rules import kinds, rulebook
 
 _FORM = 3
+_FEW_KEYS = 1 << 22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,17 +94,19 @@ class Incremental:
         # Keys of files that are gone stay until the answer is without them.
         alive = {p.id for p in self.kept.alive(name)} | gone
         touched = {sql: [index.of_parts(gone)] for sql, index in indexes.items()}
+        news = {sql: _News() for sql in indexes}
         for number, part in enumerate(self.news[name]):
             self.progress.update("data.quality:stage.files", number, len(self.news[name]))
             found = self._read(name, on, part, uniques)
             for sql, (keys, places) in found.items():
+                news[sql].add(part.id, keys)
                 indexes[sql].add(keys, places, alive)
                 self.kept.set_runs(name, sql, indexes[sql].names)
             # Written down part by part: whoever is killed here goes on with the next one.
             self.kept.done(name, part)
         for sql, index in indexes.items():
             fresh = {p.id for p in self.kept.alive(name) if p.fresh}
-            touched[sql].append(index.of_parts(fresh))
+            touched[sql] += [index.of_parts(fresh - news[sql].parts), *news[sql].keys]
         scanned = self._merged(name)
         rows: dict[str, passes.Rows] = {}
         for sql, rules in uniques.items():
@@ -248,6 +251,24 @@ class Incremental:
         starts = self.kept.starts(name)
         rows = [(self.kept.related(name, p, rule, other), starts[p.id]) for p in self.kept.alive(name)]
         return np.concatenate([np.zeros(0, np.int64), *(r + at for r, at in rows if r is not None)])
+
+
+class _News:
+    """Keys of the parts that were read now, while they are few: to look for them in the index reads all of it."""
+
+    def __init__(self) -> None:
+        self.parts: set[int] = set()
+        self.keys: list[indexing.Keys] = []
+        self._left = _FEW_KEYS
+
+    def add(self, part: int, keys: indexing.Keys) -> None:
+        self._left -= len(keys)
+        if self._left < 0:
+            self.parts.clear()
+            self.keys.clear()
+            return
+        self.parts.add(part)
+        self.keys.append(keys)
 
 
 @contextlib.contextmanager

@@ -63,10 +63,13 @@ class Index:
         for name in self.names:
             run = self._read(name)
             first = np.searchsorted(run[0], keys, side="left")
-            last = np.searchsorted(run[0], keys, side="right")
-            hit = np.flatnonzero(last > first)
-            counts = (last - first)[hit]
-            at = np.repeat(first[hit] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
+            there = first < run.shape[1]
+            there[there] = run[0][first[there]] == keys[there]
+            # Few of the keys are there: the ends of the others need not be looked for.
+            hit = np.flatnonzero(there)
+            first = first[hit]
+            counts = np.searchsorted(run[0], keys[hit], side="right") - first
+            at = np.repeat(first - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) + np.arange(counts.sum())
             found_keys.append(np.asarray(run[0][at]))
             found_places.append(np.asarray(run[1][at]).view(np.int64))
         every, where = np.concatenate(found_keys), np.concatenate(found_places)
