@@ -76,12 +76,14 @@ def test_kept_is_what_is_read(
     aside.close()
 
 
-def _all(aside: setting_aside.SetAside, on: target.Target, *, backwards: bool = False) -> None:
-    chunks = list(on.source.chunks(rows=500))
-    for n, chunk in enumerate(chunks):
-        aside.see(500 * n, chunk)
-    for n in reversed(range(2)) if backwards else range(2):
-        aside.judged(500 * n, 500 * n + 500, [np.arange(500 * n, 500 * n + 500)])
+def _all(aside: setting_aside.SetAside, on: target.Target, *, backwards: bool = False, judged: int = 1000) -> None:
+    start = 0
+    for chunk in on.source.chunks(rows=500):
+        aside.see(start, chunk)
+        start += chunk.data.num_rows
+    spans = [(0, 500), (500, judged)]
+    for first, stop in reversed(spans) if backwards else spans:
+        aside.judged(first, stop, [np.arange(first, stop)])
     aside.finish()
 
 
@@ -90,15 +92,17 @@ def test_given_up_rather_than_wrong(parquet: Path, trouble: str) -> None:
     on = target.Target("t", opening.open(parquet))
     folder = parquet.parent / "none" if trouble == "disk" else parquet.parent
     aside = setting_aside.SetAside(folder, most=100 if trouble == "size" else 1 << 20)
-    if trouble == "cut":
-        for n, chunk in enumerate(on.source.chunks(rows=500)):
-            aside.see(500 * n, chunk)
-        aside.judged(0, 500, [np.arange(3)])
-        aside.finish()
-    else:
-        _all(aside, on, backwards=trouble == "order")
+    _all(aside, on, backwards=trouble == "order", judged=800 if trouble == "cut" else 1000)
     assert not aside.complete
     assert not aside.wanted
+
+
+def test_kept_where_there_is_no_trouble(parquet: Path) -> None:
+    aside = setting_aside.SetAside(parquet.parent, most=1 << 20)
+    _all(aside, target.Target("t", opening.open(parquet)))
+    assert aside.complete
+    assert sum(len(bad.rows) for bad in aside.bad(positions.Positions([np.arange(1000)]))) == 1000
+    aside.close()
 
 
 def test_assessed_gives_the_rows_without_the_source(parquet: Path, tmp_path: Path) -> None:
@@ -186,3 +190,12 @@ def test_text_files_are_read_once_where_nothing_repeats(tmp_path: Path, monkeypa
         assert bad.lines is not None
         assert bad.lines.tolist() == [5]
     assert len(scans) == 1
+
+
+def test_no_room_on_the_disk_loses_no_evidence(parquet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setting_aside, "SHARE_OF_DISK", 1 << 60)  # of which nothing is left
+    with assessment.assessed(rulebook.loads(BOOK, "b"), target.open_all([str(parquet)])) as found:
+        assert not found.kept["t"].complete
+        union = positions.Positions([o.rows for o in found.outcomes])
+        rows = [row["a"] for bad in found.bad("t", union) for row in bad.data.to_pylist()]
+    assert rows == sorted({*range(91, 1000), *range(0, 1000, 7)})

@@ -99,10 +99,9 @@ class SetAside:
                 self._writer.close()
             if self._file is not None:
                 self._file.flush()
-        except (pa.ArrowException, OSError):
+        except (pa.ArrowException, OSError, TypeError, ValueError):
             self.give_up()
-            return
-        self.complete = True
+        self.complete = not self._given_up  # the last rows may have been too many
 
     def give_up(self) -> None:
         """Forget everything."""
