@@ -174,6 +174,21 @@ def test_a_large_file_goes_on_by_its_row_groups(rows: Any, size: int, span: int,
         _same(found, assessment.assess(BOOK, targets))
 
 
+def test_what_spans_lose_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parted, "SPAN_ROWS", 150)
+    path = tmp_path / "t.parquet"
+    table = pa.table({"a": [f"text {n}" for n in range(400)]})
+    pq.write_table(table, path, row_group_size=100, compression="none", use_dictionary=False, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"text 150")
+    data[at : at + 4] = b"XXXX"
+    path.write_bytes(data)
+    book = books.book({"check": {"kind": "not_null", "column": "a"}})
+    found, _ = incremental.assess(book, target.open_all([str(path)]), state=tmp_path / "state")
+    assert found.totals["t"] == 300
+    assert found.targets["t"].source.faults.rows_lost == 100
+
+
 def test_two_runs_do_not_share_a_state(folder: Path) -> None:
     with incremental._locked(folder / "state"), pytest.raises(errors.Conflict, match="state"):
         incremental.assess(BOOK, _targets(folder), state=folder / "state")

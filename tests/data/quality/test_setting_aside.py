@@ -1,8 +1,10 @@
 """Setting aside: what was kept while it was judged is what a second reading would give, or nothing is kept."""
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,7 @@ from taihang.core import errors, job
 from taihang.data.quality import assessment, positions, setting_aside, target
 from taihang.engines.sources import memory, opening
 from taihang.rules import rulebook
+from tests.data.quality import books
 
 BOOK = """
 taihang: rules/1
@@ -150,6 +153,71 @@ def test_rows_are_the_right_ones_where_a_column_that_no_rule_reads_is_broken(tmp
         assert len(wide.rows) == 309  # above 90, all of them judged
         rows = [row["a"] for bad in found.bad("t", positions.Positions([wide.rows])) for row in bad.data.to_pylist()]
     assert rows == [*range(91, 100), *range(200, 400)]  # those of the broken group cannot be shown
+
+
+def _broken(path: Path, table: pa.Table, text: bytes) -> Path:
+    """The table in groups of a hundred rows, of which the one with this text cannot be read in that column."""
+    pq.write_table(table, path, row_group_size=100, compression="none", use_dictionary=False, write_page_checksum=True)
+    data = bytearray(path.read_bytes())
+    at = data.index(text)
+    data[at : at + 4] = b"XXXX"
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"kind": "reconcile", "keys": ["a"], "other": "u", "columns": ["v"]},
+        {"kind": "aggregate", "function": "count", "column": "v", "min": 0},
+        {"kind": "functional_dependency", "columns": ["v"], "dependent": "a"},
+    ],
+)
+def test_what_a_set_check_cannot_read_is_told(tmp_path: Path, check: dict[str, Any], kept: bool) -> None:
+    """A check reads columns that no condition does: rows that are lost in them are lost, and said to be."""
+    words = [f"text {n}" for n in range(400)]
+    more = {f"m{n}": list(range(400)) for n in range(8)}
+    path = _broken(tmp_path / "t.parquet", pa.table({"a": list(range(400)), "v": words, **more}), b"text 150")
+    other = pa.table({"a": list(range(400)), "v": [w if n != 250 else "other" for n, w in enumerate(words)]})
+    pq.write_table(other, tmp_path / "u.parquet")
+    targets = target.open_all([f"t={path}", f"u={tmp_path / 'u.parquet'}"])
+    book = books.book({"check": check}, {"check": {"kind": "not_null", "column": "a"}})
+    with (
+        assessment.assessed(book, targets)
+        if kept
+        else contextlib.nullcontext(assessment.assess(book, targets)) as found
+    ):
+        assert found.totals["t"] == 300
+        assert found.targets["t"].source.faults.rows_lost == 100
+        outcome = found.outcomes[0]
+        rows = [row["a"] for bad in found.bad("t", positions.Positions([outcome.rows])) for row in bad.data.to_pylist()]
+    assert rows == ([250] if check["kind"] == "reconcile" else [])
+    assert outcome.measured.get("value", 300) == 300
+
+
+def test_a_file_of_a_lake_that_is_broken_in_an_unused_column(tmp_path: Path) -> None:
+    deltalake = pytest.importorskip("deltalake")
+    plain = deltalake.WriterProperties(compression="UNCOMPRESSED")
+    for n in range(3):
+        rows = range(100 * n, 100 * n + 100)
+        keys = [f"k{row}" if row not in {101, 201} else f"k{row - 1}" for row in rows]
+        table = pa.table({"a": list(rows), "k": keys, "unused": [f"unused {row}" for row in rows]})
+        deltalake.write_deltalake(str(tmp_path / "t"), table, mode="append", writer_properties=plain)
+    first = min((tmp_path / "t").glob("*.parquet"))
+    column = pq.ParquetFile(first).metadata.row_group(0).column(2)
+    data, at = bytearray(first.read_bytes()), column.dictionary_page_offset or column.data_page_offset
+    data[at : at + 40] = b"\xff" * 40
+    first.write_bytes(data)
+    book = books.book(
+        {"check": {"kind": "unique", "columns": ["k"]}}, {"check": {"kind": "range", "column": "a", "min": 0}}
+    )
+    with assessment.assessed(book, target.open_all([str(tmp_path / "t")])) as found:
+        unique = found.outcomes[0]
+        told = [row["k"] for bad in found.bad("t", positions.Positions([unique.rows])) for row in bad.data.to_pylist()]
+        assert found.targets["t"].source.faults.lost
+    assert told
+    assert all(told.count(key) == 2 for key in told)
 
 
 class Impatient(job.Silent):

@@ -130,3 +130,27 @@ def test_alternatives_are_told_apart() -> None:
     made = shapes.split([*tests, "(NOT REGEXP_FULL_MATCH(\"m\", '[A-Z]{2}|[0-9]{3}'))"], schema, schema.names)
     assert list(made.direct) == [2]
     assert made.sql[0].replace("shape0", "shape1") == made.sql[1]
+
+
+@pytest.mark.parametrize("regex", ["[^ ]", r"[^\\s]", r"[^\\s\\p{Z}]"])
+def test_texts_cut_inside_a_character(regex: str) -> None:
+    """Parquet does not say that a text is one: cut in the middle of a letter it holds no letter."""
+    raw = [
+        b"\x80",
+        b"\xc3",
+        b"a\xff",
+        b"\xe4\xb8",
+        b"\xe4\xb8\xad",
+        b"\xc3(",
+        b"\xe4",
+        b"\xf0\x9f\x98",
+        b"\xed\xa0\x80",
+    ]
+    column = pa.Array.from_buffers(pa.string(), len(raw), pa.array(raw, pa.binary()).buffers())
+    sql = f"(NOT REGEXP_MATCHES(CAST(\"a\" AS TEXT), '{regex}'))".replace("\\\\", "\\")
+    made = shapes.split([sql], pa.schema([("a", pa.string())]), ["a"])
+    with tables.Engine() as engine:
+        wanted = judged(engine, column, sql)
+    where, _, _ = made.direct[0].judge(column, {})
+    assert where is not None
+    assert where.tolist() == [row for row, v in enumerate(wanted) if v]

@@ -23,6 +23,7 @@ from taihang.core import errors, ids, job
 from taihang.data.quality import assessment, keeping, local, parted, passes, planning, sets, target
 from taihang.data.quality import keys as indexing
 from taihang.engines import tables
+from taihang.engines.sources import faults
 from taihang.rules import kinds, rulebook
 
 _FORM = 3
@@ -82,6 +83,7 @@ class Incremental:
         self.changed: dict[str, bool] = {}
         self.reused: dict[str, Reused] = {}
         self.news: dict[str, list[keeping.Part]] = {}
+        self.met = {name: faults.Faults() for name in targets}
         for name in targets:
             self._look(name)
 
@@ -128,6 +130,10 @@ class Incremental:
         values = passes.totals(self.engine, self.targets, [self.plan.totals[n] for n in anew])
         for number, value in zip(anew, values, strict=True):
             found[number] = value
+        for name, met in self.met.items():
+            told = self.targets[name].source.faults
+            if met.rows_lost > told.rows_lost or (met.listed and not told.listed):  # else the last pass met them too
+                told.merge(met)
         return found
 
     def _look(self, name: str) -> None:
@@ -158,6 +164,8 @@ class Incremental:
             scanned = passes.scanned(self.engine, one, self.plan, stacks)  # type: ignore[arg-type]
         except tables.QueryError as error:
             raise self.whole.culprit(name, error) from None
+        if one.source is not on.source:  # a part's own
+            self.met[name].merge(one.source.faults)
         numbers = self._merging(name)
         values = parted.values(self.engine, one, [self.plan.totals[n] for n in numbers])
         self.kept.put(name, part, scanned, dict(zip(numbers, values, strict=True)))

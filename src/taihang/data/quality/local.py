@@ -52,7 +52,7 @@ class Local:
         """
         found = self._found(name)
         source = self.targets[name].source
-        if source.columnar and source.faults.rows_lost and not self.targets[name].whole:
+        if source.uneven and source.faults.lost and not self.targets[name].whole:
             # A row group that is broken in one column is there for a pass that does not read it:
             # positions of one pass would be others in the next.
             self.targets[name] = target.Target(name, source, whole=True)

@@ -84,7 +84,8 @@ def scanned(
     columns.append(f"{tables.quoted(on.row_column)} AS row")
     found = Scanned(0, {}, [0] * len(tests), [0] * len(tests), dict.fromkeys(filters, 0))
     counting = _Counting(found, parts, {n: _Growing() for n in wanted}, aside)
-    read = on.source.schema.names if aside is not None and aside.wanted else used
+    # What any pass reads is read here: rows that are lost to one of them are lost to this one, and told.
+    read = on.source.schema.names if aside is not None and aside.wanted else sorted(plan.read(on.name))
     with on.shown(engine, "t", used, beside=target.Beside(read, counting.seen, parts.shapes)):
         for batch in engine.batches(f"SELECT {', '.join(columns)} FROM t", _BATCH_ROWS):
             rows = batch.column(batch.num_columns - 1).to_numpy()

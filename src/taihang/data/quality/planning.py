@@ -47,12 +47,25 @@ class Step:
 
 @dataclasses.dataclass
 class Plan:
-    """Steps in the rulebook's order, the conditions of each table's one scan, and all totals."""
+    """Steps in the rulebook's order, the conditions of each table's one scan, and all totals.
+
+    `columns` are what a table's conditions and keys need.
+    """
 
     steps: list[Step]
     tests: dict[str, list[str]]
     columns: dict[str, set[str]]
     totals: list[Total]
+
+    def read(self, name: str) -> set[str]:
+        """All columns of a table that some pass reads."""
+        found = set(self.columns.get(name, ())).union(*(t.columns for t in self.totals if t.table == name))
+        for step in (s for s in self.steps if s.check is not None):
+            rule, check = step.compiled.rule, step.check
+            assert check is not None
+            found.update(sets.own(check) if rule.table == name else ())
+            found.update(sets.others(check) if name in sets.tables_beside(check) else ())
+        return found
 
 
 def plan(book: rulebook.Rulebook, targets: Mapping[str, target.Target], engine: tables.Engine) -> Plan:

@@ -70,6 +70,8 @@ class SetAside:
         if not self._given_up:
             self._early.extend(bad)
             self._chunks.append((start, chunk))
+            if self._given_up:  # in between
+                self._chunks.clear()
 
     def judged(self, first: int, stop: int, bad: Sequence[Rows]) -> None:
         """The rows from `first` to before `stop` are judged; `bad` lists of positions, each ascending."""
@@ -90,10 +92,11 @@ class SetAside:
 
     def finish(self) -> None:
         """All rows were judged."""
-        if self._given_up or self._chunks:
-            self.give_up()
-            return
         try:
+            self._let_go()
+            if self._given_up or self._chunks:
+                self.give_up()
+                return
             self._write()
             if self._writer is not None:
                 self._writer.close()

@@ -96,6 +96,8 @@ class Holding:
         if len(texts.data):
             first = texts.data[np.minimum(texts.starts[:-1], len(texts.data) - 1)]
             found = _leads(self.ranges)[first] & some
+            long = np.flatnonzero(found & (first >= _ASCII))
+            found[long] = _whole(texts, long)
         rest = np.flatnonzero(some & ~found)
         if len(rest):
             found[rest] = pc.match_substring_regex(texts.values.take(pa.array(rest)), self.pattern).fill_null(False)
@@ -304,15 +306,24 @@ def _within(place: Bytes, ranges: pattern.Ranges) -> Flags:
     return found
 
 
+def _whole(texts: Texts, rows: Rows) -> Flags:
+    """Whether these texts, whose first byte leads two others, have those two: a text may be cut in a character."""
+    good = texts.lengths[rows] >= 3
+    for n in (1, 2):
+        at = np.minimum(texts.starts[rows] + n, len(texts.data) - 1)
+        good &= (texts.data[at] & 0xC0) == _ASCII
+    return good
+
+
 @functools.cache
 def _leads(ranges: pattern.Ranges) -> Flags:
-    """For each byte whether every character whose UTF-8 begins with it is within the ranges."""
+    """For each byte whether every character whose UTF-8 begins with it is within the ranges.
+
+    Only those that lead no other byte, or any two: what may follow the rest is for a general matcher to say.
+    """
     spans = [(b, b) for b in range(_ASCII)]
-    spans += [(0x40, 0x3F)] * 0x42  # no character begins with these
-    spans += [((b & 0x1F) << 6, ((b & 0x1F) << 6) | 0x3F) for b in range(0xC2, 0xE0)]
-    spans += [(max((b & 0x0F) << 12, 0x800), ((b & 0x0F) << 12) | 0xFFF) for b in range(0xE0, 0xF0)]
-    spans += [
-        (max((b & 0x07) << 18, 0x10000), min(((b & 0x07) << 18) | 0x3FFFF, pattern.LAST)) for b in range(0xF0, 0xF5)
-    ]
+    spans += [(0x40, 0x3F)] * (0xE1 - _ASCII)
+    spans += [((b & 0x0F) << 12, ((b & 0x0F) << 12) | 0xFFF) for b in range(0xE1, 0xF0)]
+    spans[0xED] = (0x40, 0x3F)  # half of what it leads are surrogates
     spans += [(0x40, 0x3F)] * (256 - len(spans))
     return np.array([first <= last and any(a <= first and last <= b for a, b in ranges) for first, last in spans])

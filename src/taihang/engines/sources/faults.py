@@ -55,6 +55,11 @@ class Faults:
         told = i18n.Message(key=f"engines.sources:fault.{key}", values={**given, "lost": rows or 0})
         self.listed.append(Fault(code=code, message=told, part=part, group=group, line=line, rows=rows))
 
+    @property
+    def lost(self) -> bool:
+        """True when rows were lost, or may have been."""
+        return bool(self.rows_lost) or any(fault.rows is None for fault in self.listed)
+
     def merge(self, other: Faults) -> None:
         """Note what was met elsewhere, after these."""
         kept = collections.Counter(fault.code for fault in self.listed)

@@ -68,6 +68,11 @@ class Source(abc.ABC):
         """Whether to read a few columns costs little beside reading all."""
         return self.kind == "parquet"
 
+    @property
+    def uneven(self) -> bool:
+        """Whether rows may be lost to a pass over some columns that another pass can read."""
+        return self.kind in {"parquet", "delta", "iceberg"}
+
     def __init__(self) -> None:
         self._opening = faults.Faults()
         self.faults = self._opening
