@@ -36,7 +36,7 @@ def test_known():
 def _closing(tmp_path: Path, data: Path, ci: bool) -> str:
     shutil.copy(source.ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "test_it.py").write_text(_TESTS)
-    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment = {name: value for name, value in os.environ.items() if name not in {"CI", "PYTEST_ADDOPTS"}}
     environment |= {"TAIHANG_TEST_DATA": str(data), **({"CI": "true"} if ci else {})}
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)],

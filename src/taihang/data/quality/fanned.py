@@ -19,6 +19,7 @@ from taihang.core import job
 from taihang.data.quality import assessment, local, parted, passes, piles, planning, sets, target
 from taihang.engines import tables
 from taihang.engines.sources import faults, folder
+from taihang.engines.sources import source as sourcing
 from taihang.engines.tasks import tasks
 from taihang.rules import kinds, rulebook
 
@@ -61,7 +62,8 @@ def assess(
         # What a piece may use is told from here; where it puts what does not fit, each machine says itself.
         there = given.model_copy(update={"threads": place.threads or given.threads, "spill": None})
         runner = Fanned(book, targets, engine, plan, held, place, there, progress or job.Silent())
-        return assessment.judged(book, targets, plan, runner, as_of)
+        found = assessment.judged(book, targets, plan, runner, as_of)
+        return dataclasses.replace(found, targets=runner.targets)
 
 
 class Fanned:
@@ -78,9 +80,10 @@ class Fanned:
         limits: tables.Settings,
         progress: job.Progress,
     ) -> None:
-        self.book, self.targets, self.engine, self.plan, self.held = book, targets, engine, plan, held
+        self.book, self.engine, self.plan, self.held = book, engine, plan, held
         self.place, self.limits, self.progress = place, limits, progress
         self.whole = local.Local(book, targets, engine, plan, held)
+        self.targets = self.whole.targets
         self.parts: dict[int, list[pa.Table]] = {}
 
     def table(self, name: str) -> passes.Found:
@@ -89,6 +92,17 @@ class Fanned:
         pieces = [source.only([part]) for part, _, _ in source.parts()] if isinstance(source, folder.Folder) else []
         if len(pieces) < 2:
             return self.whole.table(name)
+        found = self._fanned(name, source, pieces)
+        if source.uneven and source.faults.lost:
+            # As in `local`: what one pass cannot read is left out by all, or their rows would not be the same.
+            self.targets[name] = target.Target(name, source, whole=True)
+            self.parts = {n: parts for n, parts in self.parts.items() if self.plan.totals[n].table != name}
+            found = self._fanned(name, source, pieces)
+        self.whole.met[name] = source.faults
+        return found
+
+    def _fanned(self, name: str, source: sourcing.Source, pieces: Sequence[folder.Folder]) -> passes.Found:
+        met = source.opening
         shared = _Shared(self.book, self.targets, name, self.limits)
         stacks = {sql: piles.Pile(self.held) for sql in _uniques(self.plan, self.targets, name)}
         gathered = _Gathered(len(self.plan.tests.get(name, [])))
@@ -97,7 +111,7 @@ class Fanned:
                 gathered.add(made, stacks)
                 for number, table in made.totals.items():
                     self.parts.setdefault(number, []).append(table)
-                source.faults.merge(made.faults)
+                met.merge(made.faults)
                 self.progress.update("data.quality:stage.files", done, len(pieces))
             found = self._related(name, gathered)
             for sql, (rules, exact) in _uniques(self.plan, self.targets, name).items():
@@ -108,14 +122,14 @@ class Fanned:
         finally:
             for pile in stacks.values():
                 pile.close()
+        source.faults = met  # not those of a pass that read less
         wanted = {s.test for s in self.plan.steps if s.compiled.rule.table == name and s.check is None}
         return passes.Found(gathered.scanned(wanted), found)
 
     def totals(self) -> list[Any]:
         """Totals merged of their parts; those that cannot be are run here."""
         anew = [n for n in range(len(self.plan.totals)) if n not in self.parts]
-        values = dict(zip(anew, passes.totals(self.engine, self.targets, [self.plan.totals[n] for n in anew]),
-                          strict=True))  # fmt: skip
+        values = dict(zip(anew, self.whole.totalled([self.plan.totals[n] for n in anew]), strict=True))
         merged = {n: parted.merged(self.plan.totals[n].function, own) for n, own in self.parts.items()}
         return [merged[n] if n in merged else values[n] for n in range(len(self.plan.totals))]
 
@@ -142,7 +156,7 @@ class Fanned:
                 shifts.append((at, starts[n], count))
                 at += count
         assert isinstance(on.source, folder.Folder)
-        one = target.Target(name, on.source.only(frozenset(parts)))
+        one = dataclasses.replace(on, source=on.source.only(frozenset(parts)))
         check = compiled.rule.check
         assert isinstance(check, kinds.Unique)
         with one.shown(self.engine, "t", check.columns, only=np.concatenate(here)):
@@ -198,7 +212,7 @@ def _uniques(plan: planning.Plan, targets: Mapping[str, target.Target], name: st
 def _judge(shared: _Shared, piece: folder.Folder) -> _Judged:
     """One file, in whatever process."""
     name = shared.name
-    one = {**shared.targets, name: target.Target(name, piece)}
+    one = {**shared.targets, name: dataclasses.replace(shared.targets[name], source=piece)}
     limits = shared.limits.model_copy(update={"spill": tables.Settings.current().spill})
     with assessment.planned(shared.book, one, limits) as (engine, plan, held):
         runner = local.Local(shared.book, one, engine, plan, held)

@@ -26,7 +26,7 @@ from taihang.engines import tables
 from taihang.engines.sources import faults
 from taihang.rules import kinds, rulebook
 
-_FORM = 3
+_FORM = 4
 _FEW_KEYS = 1 << 22
 
 
@@ -57,7 +57,8 @@ def assess(
     """
     with assessment.planned(book, targets, limits) as (engine, plan, folder), _locked(state):
         runner = Incremental(book, targets, engine, plan, folder, state, progress or job.Silent())
-        return assessment.judged(book, targets, plan, runner, as_of), runner.reused
+        found = assessment.judged(book, targets, plan, runner, as_of)
+        return dataclasses.replace(found, targets=runner.targets), runner.reused
 
 
 class Incremental:
@@ -74,8 +75,9 @@ class Incremental:
         progress: job.Progress,
     ) -> None:
         self.progress = progress
-        self.book, self.targets, self.engine, self.plan, self.folder = book, targets, engine, plan, folder
+        self.book, self.engine, self.plan, self.folder = book, engine, plan, folder
         self.whole = local.Local(book, targets, engine, plan, folder)
+        self.targets = self.whole.targets
         schemas = {name: str(on.source.schema) for name, on in sorted(targets.items())}
         mark = ids.digest_json([_FORM, book.sha256, duckdb.__version__, schemas, [t.sql for t in plan.totals]])
         self.kept = keeping.State(state, mark)
@@ -83,12 +85,32 @@ class Incremental:
         self.changed: dict[str, bool] = {}
         self.reused: dict[str, Reused] = {}
         self.news: dict[str, list[keeping.Part]] = {}
-        self.met = {name: faults.Faults() for name in targets}
         for name in targets:
             self._look(name)
 
     def table(self, name: str) -> passes.Found:
         """Read new files, then merge."""
+        found = self._table(name)
+        source = self.targets[name].source
+        if source.uneven and self._lost(name).lost and not self.targets[name].whole:
+            # As in `local`: what one pass cannot read is left out by all, or their rows would not be the same.
+            self.targets[name] = target.Target(name, source, whole=True)
+            self.news[name] = self.kept.again(name)
+            self.reused[name] = Reused(*self._shares(name))
+            found = self._table(name)
+        source.faults = self.whole.met[name] = self._lost(name)
+        return found
+
+    def _lost(self, name: str) -> faults.Faults:
+        """What was met in all parts, those that are not read now included."""
+        parts = self.kept.alive(name)
+        # The part without a name is the whole source, with what was met while it was opened.
+        found = faults.Faults() if any(not p.name for p in parts) else self.targets[name].source.opening
+        for part in parts:
+            found.merge(faults.Faults.of(part.lost))
+        return found
+
+    def _table(self, name: str) -> passes.Found:
         on, uniques = self.targets[name], self._uniques(name)
         gone = self.kept.gone(name)
         indexes = {sql: indexing.Index(self.kept.folder, f"keys-{ids.digest_json([name, sql])[:16]}",
@@ -127,13 +149,9 @@ class Incremental:
                 anew.append(number)
                 continue
             found[number] = parted.merged(one.function, self.kept.totals(one.table, number))
-        values = passes.totals(self.engine, self.targets, [self.plan.totals[n] for n in anew])
+        values = self.whole.totalled([self.plan.totals[n] for n in anew])
         for number, value in zip(anew, values, strict=True):
             found[number] = value
-        for name, met in self.met.items():
-            told = self.targets[name].source.faults
-            if met.rows_lost > told.rows_lost or (met.listed and not told.listed):  # else the last pass met them too
-                told.merge(met)
         return found
 
     def _look(self, name: str) -> None:
@@ -142,9 +160,13 @@ class Incremental:
         self.news[name] = fresh
         gone = bool(self.kept.gone(name))
         self.changed[name] = bool(fresh) or gone
-        known = {p.name for p in fresh}
-        kept = tuple(p.name for p in self.kept.alive(name) if p.name not in known)
-        self.reused[name] = Reused(tuple(p.name for p in fresh), kept)
+        self.reused[name] = Reused(*self._shares(name))
+        if any(p.whole and faults.Faults.of(p.lost).lost for p in self.kept.alive(name)):
+            self.targets[name] = dataclasses.replace(self.targets[name], whole=True)
+
+    def _shares(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        news = tuple(p.name for p in self.news[name])
+        return news, tuple(p.name for p in self.kept.alive(name) if p.name not in set(news))
 
     def _uniques(self, name: str) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -164,8 +186,7 @@ class Incremental:
             scanned = passes.scanned(self.engine, one, self.plan, stacks)  # type: ignore[arg-type]
         except tables.QueryError as error:
             raise self.whole.culprit(name, error) from None
-        if one.source is not on.source:  # a part's own
-            self.met[name].merge(one.source.faults)
+        part.lost, part.whole = one.source.faults.told(), on.whole
         numbers = self._merging(name)
         values = parted.values(self.engine, one, [self.plan.totals[n] for n in numbers])
         self.kept.put(name, part, scanned, dict(zip(numbers, values, strict=True)))

@@ -25,7 +25,8 @@ Keys = npt.NDArray[np.uint64]
 class Part:
     """A file of a table under a number of its own. `fresh`: not settled into the table's answer yet.
 
-    `digest` is there when the file was so new that it could have changed under the same mark.
+    `digest` is there when the file was so new that it could have changed under the same mark. `lost` are the faults
+    that were met; `whole`: all columns were read, so that what is broken in any of them is left out.
     """
 
     id: int
@@ -35,6 +36,8 @@ class Part:
     fresh: bool = True
     read: bool = False
     digest: str = ""
+    lost: dict[str, Any] = dataclasses.field(default_factory=dict)
+    whole: bool = False
 
 
 class State:
@@ -67,6 +70,17 @@ class State:
         table["gone"] = sorted({*table["gone"], *(p.id for p in known.values() if p.read)})
         self._parts[name] = made
         return [p for p in made if not p.read]
+
+    def again(self, name: str) -> list[Part]:
+        """Parts of which not all columns were read, to be read anew under new numbers."""
+        table, made = self._table(name), list[Part]()
+        for at, part in enumerate(self._parts[name]):
+            if not part.whole:
+                table["next"] += 1
+                table["gone"] = sorted({*table["gone"], part.id})
+                made.append(Part(table["next"], part.name, part.mark, digest=part.digest))
+                self._parts[name][at] = made[-1]
+        return made
 
     def alive(self, name: str) -> list[Part]:
         """The parts of a table, in its order."""

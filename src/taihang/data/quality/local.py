@@ -42,7 +42,7 @@ class Local:
         self.targets = dict(targets)
         self.keep, self.progress = keep, progress
         self.kept: dict[str, setting_aside.SetAside] = {}
-        self._met: dict[str, faults.Faults] = {}
+        self.met: dict[str, faults.Faults] = {}
 
     def table(self, name: str) -> passes.Found:
         """One scan for all conditions, and what set rules need beside it.
@@ -57,7 +57,7 @@ class Local:
             # positions of one pass would be others in the next.
             self.targets[name] = target.Target(name, source, whole=True)
             found = self._found(name)
-        self._met[name] = source.faults
+        self.met[name] = source.faults
         return found
 
     def _found(self, name: str) -> passes.Found:
@@ -88,8 +88,12 @@ class Local:
 
     def totals(self) -> list[Any]:
         """All totals."""
-        found = passes.totals(self.engine, self.targets, self.plan.totals)
-        for name, met in self._met.items():  # not those of a pass that read less
+        return self.totalled(self.plan.totals)
+
+    def totalled(self, wanted: Sequence[planning.Total]) -> list[Any]:
+        """Some totals, read here; each table's faults stay those of its scan."""
+        found = passes.totals(self.engine, self.targets, wanted)
+        for name, met in self.met.items():  # not those of a pass that read less
             self.targets[name].source.faults = met
         return found
 

@@ -72,10 +72,10 @@ def parts(on: target.Target) -> list[File]:
 def only(on: target.Target, *names: str) -> target.Target:
     """The table, of some of its files alone."""
     if isinstance(on.source, folder.Folder):
-        return target.Target(on.name, on.source.only(frozenset(names)))
+        return dataclasses.replace(on, source=on.source.only(frozenset(names)))
     if isinstance(on.source, parquet.Parquet) and names != ("",):
         groups = {group for name, span in on.source.spans(SPAN_ROWS) if name in names for group in span}
-        return target.Target(on.name, on.source.only(groups))
+        return dataclasses.replace(on, source=on.source.only(groups))
     return on
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Mapping
 from typing import Any
 
 from taihang.core import i18n, words
@@ -69,6 +70,20 @@ class Faults:
                 kept[fault.code] += 1
         self.counts += other.counts
         self.rows_lost += other.rows_lost
+
+    def told(self) -> dict[str, Any]:
+        """As plain values, for `of`."""
+        listed = [fault.model_dump(mode="json") for fault in self.listed]
+        return {"listed": listed, "counts": dict(self.counts), "rows_lost": self.rows_lost} if self.counts else {}
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Faults:
+        """Those that were `told`."""
+        made = cls()
+        made.listed = [Fault.model_validate(fault) for fault in told.get("listed", ())]
+        made.counts.update(told.get("counts", {}))
+        made.rows_lost = told.get("rows_lost", 0)
+        return made
 
     def __bool__(self) -> bool:
         return bool(self.listed)

@@ -78,6 +78,11 @@ class Source(abc.ABC):
         self.faults = self._opening
 
     @property
+    def opening(self) -> faults.Faults:
+        """The faults that were met while it was opened."""
+        return faults.Faults(self._opening)
+
+    @property
     def schema(self) -> pa.Schema:
         """Arrow schema under the unique names."""
         return pa.schema([pa.field(c.name, c.type) for c in self.columns])
