@@ -240,7 +240,8 @@ def _judged(
             found = fanned.assess(book, targets, place=place, as_of=as_of, progress=options.progress)
         return contextlib.nullcontext(found)
     if _here(options.engine, targets):
-        return assessment.assessed(book, targets, as_of=as_of, progress=options.progress)
+        unfinished = home.folder() / "quality" / "unfinished"
+        return assessment.assessed(book, targets, as_of=as_of, progress=options.progress, unfinished=unfinished)
     from taihang.data.quality.pushdown import running  # noqa: PLC0415 - the other engines' dialects are large
 
     return running.assess(book, targets, engine=running.usable(options.engine), as_of=as_of)

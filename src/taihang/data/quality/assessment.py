@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from taihang.core import errors, job, words
-from taihang.data.quality import local, passes, planning, positions, sets, setting_aside, target
+from taihang.data.quality import local, passes, planning, positions, sets, setting_aside, spanned, target
 from taihang.engines import tables
 from taihang.rules import kinds, rulebook
 
@@ -93,16 +93,22 @@ def assessed(
     *,
     as_of: datetime.datetime | None = None,
     progress: job.Progress | None = None,
+    unfinished: Path | None = None,
 ) -> Iterator[Assessment]:
     """As `assess`, with bad rows set aside while they are judged: they can be asked for inside the block.
 
-    `progress` is told how many rows were judged; raises errors.Cancelled when it does.
+    `progress` is told how many rows were judged; raises errors.Cancelled when it does. `unfinished` is a folder
+    where large Parquet tables are written down span by span as they are judged, until the block is left without an
+    error: a run that was killed goes on there.
     """
     with planned(book, targets) as (engine, plan, folder):
-        runner = local.Local(book, targets, engine, plan, folder, keep=True, progress=progress)
+        kept = spanned.Unfinished(unfinished, book, targets) if unfinished is not None else None
+        runner = local.Local(book, targets, engine, plan, folder, keep=True, progress=progress, unfinished=kept)
         try:
             found = judged(book, targets, plan, runner, as_of)
             yield dataclasses.replace(found, kept=runner.kept, targets=runner.targets)
+            if kept is not None:
+                kept.end()
         finally:
             for aside in runner.kept.values():
                 aside.close()

@@ -23,8 +23,6 @@ from taihang.engines.sources import source as sourcing
 from taihang.engines.tasks import tasks
 from taihang.rules import kinds, rulebook
 
-_NO_ROWS = np.zeros(0, np.int64)
-
 
 @dataclasses.dataclass(frozen=True)
 class _Shared:
@@ -171,31 +169,22 @@ class _Gathered:
     def __init__(self, tests: int) -> None:
         self.starts: list[int] = []
         self.related: dict[str, list[passes.Rows]] = {}
-        self._found = passes.Scanned(0, {}, [0] * tests, [0] * tests, {})
-        self._rows: dict[int, list[passes.Rows]] = {}
+        self._tests, self._scans, self._total = tests, list[passes.Scanned](), 0
 
     def add(self, made: _Judged, stacks: Mapping[str, piles.Pile]) -> None:
         """Add a file, whose rows come after those of the others."""
-        one, into = made.scanned, self._found
-        start = into.total
+        start = self._total
         self.starts.append(start)
-        for n in range(len(into.true)):
-            into.true[n] += one.true[n]
-            into.unknown[n] += one.unknown[n]
-        for n, count in one.through.items():
-            into.through[n] = into.through.get(n, 0) + count
-        for n, rows in one.rows.items():
-            self._rows.setdefault(n, []).append(rows + start)
+        self._scans.append(made.scanned)
         for sql, heap in made.keys.items():
             stacks[sql].add(heap.keys(), heap.rows() + start)
         for rule, rows in made.related.items():
             self.related.setdefault(rule, []).append(rows + start)
-        into.total += one.total
+        self._total += made.scanned.total
 
     def scanned(self, wanted: Collection[int]) -> passes.Scanned:
         """The scan of the whole, with rows of the conditions that are asked for them."""
-        rows = {n: np.concatenate([_NO_ROWS, *self._rows.get(n, ())]) for n in wanted}
-        return dataclasses.replace(self._found, rows=rows)
+        return passes.merged(self._scans, self._tests, wanted)
 
 
 def _uniques(plan: planning.Plan, targets: Mapping[str, target.Target], name: str) -> dict[str, tuple[list[str], bool]]:

@@ -196,22 +196,8 @@ class Incremental:
         return [n for n, t in enumerate(self.plan.totals) if t.table == name and t.function in parted.MERGED]
 
     def _merged(self, name: str) -> passes.Scanned:
-        tests = self.plan.tests.get(name, [])
-        found = passes.Scanned(0, {}, [0] * len(tests), [0] * len(tests), {})
-        gathered: dict[int, list[passes.Rows]] = {}
-        for one in self.kept.scans(name):
-            for n in range(len(tests)):
-                found.true[n] += one.true[n]
-                found.unknown[n] += one.unknown[n]
-            for n, count in one.through.items():
-                found.through[n] = found.through.get(n, 0) + count
-            for n, rows in one.rows.items():
-                gathered.setdefault(n, []).append(rows + found.total)
-            found.total += one.total
-        found.rows = {n: np.concatenate(parts) for n, parts in gathered.items()}
-        for step in (s for s in self.plan.steps if s.compiled.rule.table == name and s.check is None):
-            found.rows.setdefault(step.test, np.zeros(0, np.int64))
-        return found
+        wanted = {s.test for s in self.plan.steps if s.compiled.rule.table == name and s.check is None}
+        return passes.merged(self.kept.scans(name), len(self.plan.tests.get(name, [])), wanted)
 
     def _positions(self, name: str, places: indexing.Places) -> passes.Rows:
         starts = self.kept.starts(name)

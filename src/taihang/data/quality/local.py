@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from taihang.core import errors, job
-from taihang.data.quality import passes, piles, planning, sets, setting_aside, target
+from taihang.data.quality import passes, piles, planning, sets, setting_aside, spanned, target
 from taihang.engines import tables
 from taihang.engines.sources import faults
 from taihang.rules import kinds, rulebook
@@ -25,7 +25,10 @@ class _Stack:
 
 
 class Local:
-    """Runs a plan; `folder` is for keys that do not fit in memory, and for bad rows that are `kept`."""
+    """Runs a plan; `folder` is for keys that do not fit in memory, and for bad rows that are `kept`.
+
+    Large tables that a killed run left `unfinished` are gone on with.
+    """
 
     def __init__(
         self,
@@ -37,10 +40,11 @@ class Local:
         *,
         keep: bool = False,
         progress: job.Progress | None = None,
+        unfinished: spanned.Unfinished | None = None,
     ) -> None:
         self.book, self.engine, self.plan, self.folder = book, engine, plan, folder
         self.targets = dict(targets)
-        self.keep, self.progress = keep, progress
+        self.keep, self.progress, self.unfinished = keep, progress, unfinished
         self.kept: dict[str, setting_aside.SetAside] = {}
         self.met: dict[str, faults.Faults] = {}
 
@@ -73,11 +77,10 @@ class Local:
             found |= self._related(name)
             keys = {} if early else {str(n): (stack.sql, stack.pile) for n, stack in enumerate(stacks)}
             try:
-                scanned = passes.scanned(
-                    self.engine, on, self.plan, keys, aside=aside, known=list(found.values()), progress=self.progress
-                )
+                scanned = self._scanned(on, keys, aside, list(found.values()))
             except tables.QueryError as error:
                 raise self.culprit(name, error) from None
+            aside.finish()
             met = on.source.faults
             if not early:
                 found |= (late := self._unique(on, stacks))
@@ -85,6 +88,28 @@ class Local:
                     aside.give_up()
             on.source.faults = met
         return passes.Found(scanned, found)
+
+    def _scanned(
+        self,
+        on: target.Target,
+        keys: Mapping[str, tuple[str, piles.Pile]],
+        aside: setting_aside.SetAside,
+        known: Sequence[passes.Rows],
+    ) -> passes.Scanned:
+        """The scan; of a large table in spans that are written down, which keys have no part in."""
+
+        def scan(on: target.Target, progress: job.Progress | None = self.progress) -> passes.Scanned:
+            return passes.scanned(self.engine, on, self.plan, keys, aside=aside, known=known, progress=progress)
+
+        if self.unfinished is None or keys or not self.unfinished.spans[on.name]:
+            return scan(on)
+        if self.unfinished.holds(on, self.plan):
+            aside.give_up()  # what was judged before is not at hand
+        told, rows = self.progress, on.source.rows or 0
+        found, on.source.faults = self.unfinished.scanned(
+            on, self.plan, lambda part: scan(part, told and spanned.Shifted(told, part.first, rows))
+        )
+        return found
 
     def totals(self) -> list[Any]:
         """All totals."""

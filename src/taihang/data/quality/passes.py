@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,6 +37,23 @@ class Scanned:
     true: list[int]
     unknown: list[int]
     through: dict[int, int]
+
+
+def merged(parts: Iterable[Scanned], tests: int, wanted: Collection[int]) -> Scanned:
+    """The scan of a whole, of the scans of its parts in their order; the rows of each count from its first one."""
+    found = Scanned(0, {}, [0] * tests, [0] * tests, {})
+    gathered: dict[int, list[Rows]] = {n: [np.zeros(0, np.int64)] for n in wanted}
+    for one in parts:
+        for n in range(tests):
+            found.true[n] += one.true[n]
+            found.unknown[n] += one.unknown[n]
+        for n, count in one.through.items():
+            found.through[n] = found.through.get(n, 0) + count
+        for n in gathered.keys() & one.rows.keys():
+            gathered[n].append(one.rows[n] + found.total)
+        found.total += one.total
+    found.rows = {n: np.concatenate(gathered.pop(n)) for n in sorted(wanted)}
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +115,6 @@ def scanned(
                 first, stop = int(rows[0]), int(rows[-1]) + 1
                 before = [some[slice(*np.searchsorted(some, [first, stop]))] for some in known]
                 aside.judged(first, stop if stop - first == len(rows) else -1, [*bad, *before])
-    if aside is not None:
-        aside.finish()
     found.rows = {n: counting.parts.pop(n).rows() for n in sorted(wanted)}
     return found
 

@@ -66,12 +66,14 @@ class Bad:
 class Target:
     """A table that rules speak about. A row's position counts the rows that could be read.
 
-    `whole`: every pass reads all columns, so that a row group broken in one of them is left out by all.
+    `whole`: every pass reads all columns, so that a row group broken in one of them is left out by all. `first`: the
+    position of the first row, of a table that is a part of another.
     """
 
     name: str
     source: sourcing.Source
     whole: bool = dataclasses.field(default=False, kw_only=True)
+    first: int = dataclasses.field(default=0, kw_only=True)
 
     @property
     def counted(self) -> bool:
@@ -90,7 +92,7 @@ class Target:
         self, columns: Sequence[str], only: positions.Positions | None = None
     ) -> Iterator[tuple[int, sourcing.Chunk]]:
         """The source's chunks with the position of their first row; with `only`, just those that hold such rows."""
-        position = 0
+        position = self.first
         for chunk in self.source.chunks(self.source.schema.names if self.whole else columns or self._thinnest()):
             here = position
             position += chunk.data.num_rows
