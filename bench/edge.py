@@ -79,10 +79,11 @@ def stage(film, detector, book, pictures):
             bare.predict([media.Frame(shot.image, shot.time_s, shot.number, shot.number, key=False)], known)
         spent["bare"].append((time.process_time() - begun) / len(part))
         if hasattr(bare, "_session"):
-            ready = {bare._image: bare._layout.intake.tensor(part[0].image)[0]}
+            # Each picture's own tensor, made before: a stream never hands in what the processor still holds.
+            ready = [{bare._image: bare._layout.intake.tensor(shot.image)[0]} for shot in part]
             begun = time.process_time()
-            for _ in part:
-                bare._session.run(bare._outputs, ready)
+            for one_ready in ready:
+                bare._session.run(bare._outputs, one_ready)
             spent["call"].append((time.process_time() - begun) / len(part))
     ratios = [s / b for s, b in zip(spent["stage"], spent["bare"], strict=True)]
     called = {}
