@@ -1,7 +1,8 @@
 """Quality beside its peers: whole `assess`, every bad row located and written, beside Soda and Great Expectations.
 
 Both peers run their own checks of the same 30 rules through DuckDB over the same Parquet file, and only count. Great
-Expectations runs once more as it is asked for the rows themselves (COMPLETE, with the id of each): what `assess` does.
+Expectations runs twice more: as it comes (SUMMARY), and asked for the rows themselves (COMPLETE, with the id of
+each), which is what `assess` does.
 Each side is a process of its own, start-up included, in turn; CPU, wall and peak memory are the kernel's, medians.
 Counts are held against each other. Each peer runs in an environment of its own, given by its interpreter:
 
@@ -74,12 +75,18 @@ def soda(table: str) -> dict[str, Any]:
 
 
 COUNTS = {"result_format": "BASIC", "partial_unexpected_count": 0}
+PLAIN = {"result_format": "SUMMARY"}  # what it does when nobody says otherwise: twenty bad values of each
 LOCATED = {"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
 
 
 def located(table: str) -> dict[str, Any]:
     """Great Expectations asked for every failed row, by its id."""
     return great_expectations(table, LOCATED)
+
+
+def plain(table: str) -> dict[str, Any]:
+    """Great Expectations as it comes."""
+    return great_expectations(table, PLAIN)
 
 
 def great_expectations(table: str, told_as: dict[str, Any] = COUNTS) -> dict[str, Any]:
@@ -168,7 +175,8 @@ def main() -> None:
     asked = reader.parse_args()
     if asked.peer:
         sys.path.remove(str(HERE.parent))  # a script beside this one is called as the peer is
-        peers = {"soda": soda, "great_expectations": great_expectations, "great_expectations_located": located}
+        peers = {"soda": soda, "great_expectations": great_expectations, "great_expectations_plain": plain,
+                 "great_expectations_located": located}  # fmt: skip
         peer = peers[asked.peer[0]]
         print("\n" + json.dumps(peer(asked.peer[1]), default=str))
         return
@@ -185,8 +193,8 @@ def main() -> None:
             "taihang": [*start, "assess", str(table), "--rules", str(book), "--out", str(folder / "out"),
                         "--format", "json"]
         }  # fmt: skip
-        asked_for = [("soda", asked.soda), ("great_expectations", asked.great_expectations)]
-        for peer, python in [*asked_for, ("great_expectations_located", asked.great_expectations)]:
+        ways = ("great_expectations", "great_expectations_plain", "great_expectations_located")
+        for peer, python in [("soda", asked.soda), *((way, asked.great_expectations) for way in ways)]:
             if python:
                 sides[peer] = [python, str(HERE), "--peer", peer, str(table)]
         runs: dict[str, list[dict[str, float]]] = {side: [] for side in sides}

@@ -40,7 +40,8 @@ class Clip(pydantic.BaseModel):
 
 
 class Alert(pydantic.BaseModel):
-    """An alert as a node reports it; `clip_from_s`: seconds of the stream at which the clip begins."""
+    """An alert as a node reports it; `clip_from_s`: seconds of the stream at which the clip begins; `synthetic`: of
+    rendered pictures."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -50,6 +51,7 @@ class Alert(pydantic.BaseModel):
     frame_at: pydantic.AwareDatetime
     clip_from_s: Annotated[float, pydantic.Field(ge=0, le=1e10, allow_inf_nan=False)] = 0.0
     clip: Clip | None = None
+    synthetic: bool = False
     finding: finding.Finding
 
 
@@ -80,6 +82,7 @@ def take(whole: platform.Platform, who: principal.Principal, given: Alert, *, ti
         size=len(content),
         tenant=who.tenant,
         owner=who.name,
+        synthetic=given.synthetic,
         media_type="video/mp4" if clip else "application/json",
     )
     known = whole.catalogue(who)

@@ -54,6 +54,7 @@ def test_an_alert_is_kept_once_with_its_clip_and_a_ticket(running: platforms.Run
     assert looker.get(f"/api/v1/versions/{one['version_id']}/content").content == FILM
     assert looker.get(f"/api/v1/tickets/{one['ticket']}").json()["level"] == "orange"
     assert first.json()["ticket"] == one["ticket"] != ""
+    assert one["synthetic"] is False
     # The same trouble again, with another clip: another alert, the same ticket.
     again = node.post("/api/v1/alerts", json=_alert(2, FILM + b"x", frame_at="2026-11-30T08:01:00+08:00")).json()
     assert again["ticket"] == one["ticket"]
@@ -61,6 +62,14 @@ def test_an_alert_is_kept_once_with_its_clip_and_a_ticket(running: platforms.Run
     assert newest["items"][0]["at"].startswith("2026-11-30T00:01")
     [older] = looker.get("/api/v1/alerts", params={"limit": 1, "after": newest["next"]}).json()["items"]
     assert older["id"] == one["id"]
+
+
+def test_an_alert_of_rendered_pictures_says_so_wherever_it_is_shown(local: platforms.Running) -> None:
+    node = local.client(local.principal("default", "inspector"))
+    assert node.post("/api/v1/alerts", json=_alert(synthetic=True)).status_code == 201
+    [one] = node.get("/api/v1/alerts").json()["items"]
+    assert one["synthetic"] is True
+    assert node.get(f"/api/v1/versions/{one['version_id']}").json()["asset"]["synthetic"] is True
 
 
 def test_without_a_clip_or_the_right_to_tickets_it_is_an_alert_all_the_same(local: platforms.Running) -> None:

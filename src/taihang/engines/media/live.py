@@ -31,6 +31,14 @@ _MOST_BROKEN = 50  # packets in a row that do not decode: open the stream anew
 Why = Literal["up", "down", "stalled", "size", "end"]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Origin:
+    """Where pictures come from: the file, None for a camera, and what its container's tags say."""
+
+    path: Path | None
+    tags: tuple[str, ...]
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Shot:
     """One picture: RGB (h, w, 3) uint8; `time_s` seconds on the stream's own clock, which never goes back; `wall`
@@ -40,6 +48,7 @@ class Shot:
     time_s: float
     wall: float
     number: int
+    origin: Origin | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,6 +87,7 @@ class Live:
         self._size: tuple[int, int] | None = None
         self._number = 0
         self._next = 0.0
+        self._origin: Origin | None = None
 
     def stop(self) -> None:
         """End `shots` at the next picture or pause."""
@@ -94,6 +104,7 @@ class Live:
         start = 0.0
         for path in self._files():
             with source.opened(path) as opened:
+                self._origin = Origin(path, tuple(map(str, opened.container.metadata.values())))
                 for one in self._read(opened.container, opened.stream, start, paced=False):
                     yield one
                     start = max(start, one.time_s)
@@ -122,6 +133,7 @@ class Live:
                     stream = next(iter(container.streams.video), None)
                     if stream is None:
                         raise ValueError("no picture")
+                    self._origin = Origin(None, tuple(map(str, container.metadata.values())))
                     yield Turn("up", time.monotonic() - began)
                     yield from self._read(container, stream, began, paced=True)
             except (av.error.ExitError, TimeoutError):
@@ -181,7 +193,7 @@ class Live:
             yield Turn("size", time_s, f"{size[0]}x{size[1]}")
         self._size = size
         image = orientation.of(picture).image(picture.to_ndarray(format="rgb24"))
-        yield Shot(image, time_s, time.time(), self._number)
+        yield Shot(image, time_s, time.time(), self._number, self._origin)
         self._number += 1
 
 

@@ -27,9 +27,9 @@ def small(image: frame.Image, width: int = 640) -> frame.Image:
     return np.asarray(cv2.resize(image, (wide, high), interpolation=way), np.uint8)
 
 
-def film(pictures: Sequence[tuple[float, frame.Image]], *, crf: int = 28) -> bytes:
+def film(pictures: Sequence[tuple[float, frame.Image]], *, crf: int = 28, comment: str = "") -> bytes:
     """The bytes of an MP4 of RGB pictures with their seconds, in order; those of another size than the last are left
-    out. Nothing for no pictures."""
+    out. Nothing for no pictures. `comment` stands in its tags."""
     if not pictures:
         return b""
     rows, columns = pictures[-1][1].shape[:2]
@@ -42,6 +42,8 @@ def film(pictures: Sequence[tuple[float, frame.Image]], *, crf: int = 28) -> byt
         format="mp4",
         options={"movflags": "frag_keyframe+empty_moov+default_base_moof", "fflags": "+bitexact"},
     ) as container:
+        if comment:
+            container.metadata["comment"] = comment
         stream = container.add_stream("libx264", options={"crf": str(crf), "preset": "veryfast", "profile": "main"})
         stream.width, stream.height, stream.pix_fmt = columns, rows, "yuv420p"
         stream.codec_context.time_base = stream.time_base = _CLOCK

@@ -8,8 +8,11 @@ from pathlib import Path
 import av
 import av.error
 
+from taihang.core import ids
+from taihang.engines.media import live
 from taihang.engines.media import probe as probing
 
+TAG = "synthetic"
 _LARGEST = 64 << 20
 
 
@@ -18,16 +21,26 @@ def is_synthetic(path: Path, probe: probing.Probe) -> bool:
     return _tagged(path) or _manifested(path, probe.sha256)
 
 
+def of_origin(origin: live.Origin) -> bool:
+    """As `is_synthetic`, of where a live picture comes from."""
+    if any(TAG in tag.lower() for tag in origin.tags):
+        return True
+    if origin.path is None or not _beside(origin.path).is_file():
+        return False
+    with origin.path.open("rb") as stream:  # read whole only where a manifest may speak of it
+        return _manifested(origin.path, ids.digest_stream(stream))
+
+
 def _tagged(path: Path) -> bool:
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            return any("synthetic" in str(v).lower() for v in container.metadata.values())
+            return any(TAG in str(v).lower() for v in container.metadata.values())
     except (av.error.FFmpegError, OSError):
         return False
 
 
 def _manifested(path: Path, sha256: str) -> bool:
-    beside = path.with_name(f"{path.stem}.synthetic.json")
+    beside = _beside(path)
     try:
         if beside.stat().st_size > _LARGEST:
             return False
@@ -35,3 +48,7 @@ def _manifested(path: Path, sha256: str) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and manifest.get("sha256") == sha256
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.synthetic.json")

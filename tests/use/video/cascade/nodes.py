@@ -75,11 +75,15 @@ class Bright:
 registry.scheme("bright")(lambda spec, options: Bright())
 
 
-def film(path: Path, seconds: float, shown: Sequence[tuple[float, float]], size: tuple[int, int] = (160, 120)) -> Path:
-    """A film at 10 pictures a second; in each span of `shown` the thing stands in it."""
+def film(
+    path: Path, seconds: float, shown: Sequence[tuple[float, float]], size: tuple[int, int] = (160, 120),
+    comment: str = "",
+) -> Path:  # fmt: skip
+    """A film at 10 pictures a second; in each span of `shown` the thing stands in it. `comment` stands in its tags."""
     wide, high = size
     texture = np.random.default_rng(1).integers(40, 110, (high, wide, 1), np.uint8).repeat(3, axis=2)
     with av.open(str(path), "w") as container:
+        container.metadata["comment"] = comment
         stream = container.add_stream("libx264", rate=10, options={"preset": "ultrafast", "g": "10"})
         stream.width, stream.height, stream.pix_fmt = wide, high, "yuv420p"
         for number in range(round(seconds * 10)):

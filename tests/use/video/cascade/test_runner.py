@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from use.video.cascade import nodes
 
 from taihang.app import edge
-from taihang.core import errors
+from taihang.core import errors, ids
 from taihang.engines.notify import webhook
 
 
@@ -105,6 +106,26 @@ def test_films_of_a_folder_are_one_stream_and_a_new_size_is_no_end(tmp_path: Pat
     done = edge.run(plan, out=tmp_path / "out")
     stream = done.status["streams"]["films"]
     assert (stream["size"], stream["looked"], stream["alerts"], stream["state"]) == (1, 40, 1, "ended")
+
+
+def test_warnings_and_clips_of_rendered_films_say_so_and_others_do_not(tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    nodes.film(tmp_path / "films" / "a.mp4", 10, [(2, 4)])
+    nodes.film(tmp_path / "films" / "b.mp4", 12, [(8, 11)], comment="synthetic")
+    named = nodes.film(tmp_path / "films" / "c.mp4", 20, [(12, 15)])
+    beside = {"synthetic": True, "sha256": ids.digest(named.read_bytes())}
+    named.with_suffix(".synthetic.json").write_text(json.dumps(beside), encoding="utf-8")
+    nodes.film(tmp_path / "films" / "d.mp4", 20, [(12, 15)])
+    plan = edge.settings([str(tmp_path / "films")], rules=nodes.rules(tmp_path), detector="bright")
+    out = tmp_path / "out"
+    edge.run(plan, out=out)
+    rows = [json.loads(line) for line in (out / "alerts.jsonl").read_text().splitlines()]
+    assert [row["synthetic"] for row in rows] == [False, True, True, False]
+    tagged = []
+    for row in rows:
+        with av.open(str(out / row["clip"])) as clip:
+            tagged.append(clip.metadata.get("comment"))
+    assert tagged == [None, "synthetic", "synthetic", None]
 
 
 def _cloudy(tmp_path: Path, films: list[str], cloud: str, **more: Any) -> Path:

@@ -28,7 +28,7 @@ class Kept(forms.Answer):
 
 class Live(forms.Answer):
     """An alert: when the violation was seen (`at`) and reported, by which node on which stream; `finding` as in
-    `report.json`, in the time of the clip. `clip`: its version holds pictures."""
+    `report.json`, in the time of the clip. `clip`: its version holds pictures; `synthetic`: rendered ones."""
 
     id: str
     node: str
@@ -41,6 +41,7 @@ class Live(forms.Answer):
     version_id: str
     finding_id: str
     clip: bool
+    synthetic: bool
     ticket: str
     finding: dict[str, Any]
 
@@ -79,6 +80,7 @@ def _json(one: alerting.Listed, masker: masking.Masker) -> str:
         "version_id": one.about.id,
         "finding_id": one.found.id,
         "clip": one.about.asset.kind == "video",
+        "synthetic": one.about.asset.synthetic,
         "ticket": one.ticket,
     }
     return f'{json.dumps(plain, ensure_ascii=False)[:-1]},"finding":{masker.finding(one.found.body)}}}'

@@ -34,9 +34,10 @@ def _row(looking: visit.Visit, one: dict[str, Any]) -> tuple[object, ...]:
     t = looking.t
     title = looking.both(one["finding"]["rule"]["title"]) or one["rule"]
     where = cells.address("videos", one["version_id"], finding=one["finding_id"])
+    origin = f"{one['node']} · {one['stream']}" + (f" · {t('assets.synthetic')}" if one["synthetic"] else "")
     state = cells.chip(t(f"videos.state.{one['state']}"), f"th-state th-review-{one['state']}")
     return (
-        findings.level(looking, one), cells.when(moments.at(one["at"])), cells.text(f"{one['node']} · {one['stream']}"),
+        findings.level(looking, one), cells.when(moments.at(one["at"])), cells.text(origin),
         cells.link(title, where) if one["clip"] else cells.text(title),
         cells.text(looking.both(one["finding"]["message"]), "th-clip"),
         cells.link(t("live.play"), where) if one["clip"] else cells.text(t("live.no_clip")), state,

@@ -21,19 +21,22 @@ _INLINE = 2 << 20  # clips beyond are named by their hash alone
 _INLINE_CONSOLE = 700 << 10  # an API takes a megabyte in one body, unless somebody allowed more
 _MOST_BYTES = 256 << 20
 _ROUTE = "/api/v1/alerts"
-_FOR_CONSOLE = ("id", "stream", "finding", "frame_at", "clip", "clip_from_s")
+_FOR_CONSOLE = ("id", "stream", "synthetic", "finding", "frame_at", "clip", "clip_from_s")
 
 Send = Callable[[spool.Entry], None]
 
 
-def alert(stream: str, one: findings.Finding, scene: Mapping[str, Any], times: Mapping[str, float]) -> dict[str, Any]:
+def alert(
+    stream: str, one: findings.Finding, scene: Mapping[str, Any], times: Mapping[str, float], *, synthetic: bool
+) -> dict[str, Any]:
     """The facts of an alert. `times`: wall-clock seconds of the stream's `zero` and of `frame`; `clip`: seconds of the
-    stream at which the clip begins."""
+    stream at which the clip begins. `synthetic`: the pictures were rendered."""
     zero = times["zero"]
     return {
         "taihang": "alert/1",
         "id": ids.fresh_id("alert"),
         "stream": stream,
+        "synthetic": synthetic,
         "rule": one.rule.id,
         "rulebook": one.rule.rulebook,
         "rulebook_sha256": one.rule.rulebook_sha256,

@@ -362,6 +362,7 @@ def _facts(name: str, done: stream.Done, way: router.Route, path: str) -> dict[s
         "taihang": "edge-segment/1",
         "id": done.id,
         "stream": name,
+        "synthetic": done.synthetic,
         "start_s": round(done.cut.start_s, 3),
         "end_s": round(done.end_s, 3),
         "at": alerts.moment(done.cut.wall),

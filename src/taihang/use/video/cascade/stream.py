@@ -22,6 +22,7 @@ from taihang.engines.predict import predictor as predict
 from taihang.engines.predict import scene as scenes
 from taihang.rules import rulebook
 from taihang.use.video import scope as scopes
+from taihang.use.video import synthetic
 from taihang.use.video.cascade import alerts, episodes, segment, tail
 from taihang.use.video.select import sight
 from taihang.use.video.zoning import zones as zoning
@@ -59,17 +60,18 @@ class Outlet(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Done:
-    """A segment that is over: its cut, the rules in play, its scene, and a way to its film."""
+    """A segment that is over: its cut, the rules in play, its scene, whether it was rendered, and a way to its film."""
 
     id: str
     cut: segment.Cut
     end_s: float
     plays: list[segment.Play]
     scene: dict[str, Any]
+    synthetic: bool
 
     def film(self) -> bytes:
         """Its pictures as an MP4."""
-        return reel.film(self.cut.pictures)
+        return reel.film(self.cut.pictures, comment=synthetic.TAG if self.synthetic else "")
 
 
 class Stream:
@@ -92,6 +94,9 @@ class Stream:
         self._judged_at = -np.inf
         self._size = (0, 0)
         self._zero = 0.0
+        self._origin: live.Origin | None = None
+        self._rendered = False
+        self._rendered_s = -np.inf
         self._backdrop = _Backdrop()
         self._threads = [
             threading.Thread(
@@ -191,6 +196,10 @@ class Stream:
         if cut is not None:
             cut.look(found, seen, grey, gear.predictor.sure)
         self._zero = shot.wall - shot.time_s
+        if shot.origin is not self._origin and shot.origin is not None:
+            self._origin, self._rendered = shot.origin, synthetic.of_origin(shot.origin)
+        if self._rendered:
+            self._rendered_s = shot.time_s
         if shot.time_s - self._judged_at >= _JUDGE_S:
             self._judged_at = shot.time_s
             self._judge(frame_at=shot.wall)
@@ -248,8 +257,9 @@ class Stream:
             pictures = list(self._clips)
         told = segment.scene(self._judged, self._size, self._zones(), (one.place.start_s or 0.0) - 1.0, self._context)
         times = {"zero": self._zero, "frame": frame_at, "clip": pictures[0][0] if pictures else frame_at - self._zero}
-        facts = alerts.alert(self.name, one, told, times)
-        self._outlet.alert(facts, reel.film(pictures), one.level)
+        rendered = self._rendered_s >= min(times["clip"], one.place.start_s or 0.0)
+        facts = alerts.alert(self.name, one, told, times, synthetic=rendered)
+        self._outlet.alert(facts, reel.film(pictures, comment=synthetic.TAG if rendered else ""), one.level)
 
     def _close(self, now_s: float) -> None:
         """Hand on segments that are over, and that the detector has left behind."""
@@ -264,7 +274,8 @@ class Stream:
             book = self._made_for.book if self._made_for is not None else self.gear.book
             played = segment.plays(book, self._judged, begun, cut, end)
             told = segment.scene(self._judged, self._size, self._zones(), cut.start_s, self._context)
-            done = Done(segment.name(self.name, cut.wall, cut.start_s), cut, end, played, told)
+            rendered = self._rendered_s >= cut.start_s
+            done = Done(segment.name(self.name, cut.wall, cut.start_s), cut, end, played, told, rendered)
             self._context.append({"start_s": round(cut.start_s, 2), "people": cut.people, "labels": dict(cut.labels)})
             self.counts["segments"] += 1
             self._outlet.segment(self.name, done)
