@@ -91,6 +91,8 @@ def checks(marked: str, extra: list[str]) -> list[Result]:
     # Many tests wait for a process or a server: one more at a time than there are cores keeps the cores at work.
     spread = ["-n", str(min(4, 1 + (os.cpu_count() or 1))), "--dist", "loadfile", "--no-loadscope-reorder"]
     shown = ["-ra", "--durations=30", "--durations-min=5", *(["--color=yes"] if sys.stdout.isatty() else [])]
+    # What takes minutes by nature hangs later.
+    shown += ["-o", "faulthandler_timeout=880"] if marked != "not long" else []
     return [
         prepare(),
         run("format", "ruff", "format", "--check"),

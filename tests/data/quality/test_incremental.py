@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import hypothesis.strategies as st
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -195,8 +197,6 @@ def test_two_runs_do_not_share_a_state(folder: Path) -> None:
 
 
 def test_many_runs_of_an_index_are_merged(tmp_path: Path) -> None:
-    import numpy as np
-
     index = keys.Index(tmp_path, "k", [])
     for part in range(20):
         some = np.arange(part, part + 5, dtype=np.uint64)
@@ -205,3 +205,26 @@ def test_many_runs_of_an_index_are_merged(tmp_path: Path) -> None:
     found, places = index.with_keys(np.array([3], np.uint64), range(20))
     assert found.tolist() == [3] * 4
     assert sorted(keys.part_of(places).tolist()) == [0, 1, 2, 3]
+
+
+@hypothesis.given(
+    st.lists(st.lists(st.sampled_from([0, 1, 2, 7, 2**63, 2**64 - 1]) | st.integers(0, 40), max_size=30), max_size=16),
+    st.sets(st.integers(0, 15)),
+    st.sampled_from([(1, 1), (4, 2), (1 << 20, 1 << 12)]),
+)
+@hypothesis.settings(max_examples=60, deadline=None)
+def test_all_repeats_of_an_index_are_those_that_a_table_of_its_keys_shows(
+    parts: list[list[int]], gone: set[int], sizes: tuple[int, int]
+) -> None:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(keys, "_AT_ONCE", sizes[0])
+        patched.setattr(keys, "_STEP", sizes[1])
+        index = keys.Index(Path(name), "k", [])
+        for part, some in enumerate(parts):
+            index.add(np.array(some, np.uint64), keys.places(part, np.arange(len(some))), range(16))
+        alive = set(range(16)) - gone
+        every = [(key, part, row) for part, some in enumerate(parts) if part in alive for row, key in enumerate(some)]
+        counts = collections.Counter(key for key, _, _ in every)
+        found, places = index.repeats(alive)
+        told = zip(found.tolist(), keys.part_of(places).tolist(), keys.row_of(places).tolist(), strict=True)
+        assert sorted(told) == sorted(one for one in every if counts[one[0]] > 1)

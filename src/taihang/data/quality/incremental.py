@@ -117,7 +117,6 @@ class Incremental:
                                        self.kept.runs(name, sql)) for sql in uniques}  # fmt: skip
         # Keys of files that are gone stay until the answer is without them.
         alive = {p.id for p in self.kept.alive(name)} | gone
-        touched = {sql: [index.of_parts(gone)] for sql, index in indexes.items()}
         news = {sql: _News() for sql in indexes}
         for number, part in enumerate(self.news[name]):
             self.progress.update("data.quality:stage.files", number, len(self.news[name]))
@@ -128,13 +127,11 @@ class Incremental:
                 self.kept.set_runs(name, sql, indexes[sql].names)
             # Written down part by part: whoever is killed here goes on with the next one.
             self.kept.done(name, part)
-        for sql, index in indexes.items():
-            fresh = {p.id for p in self.kept.alive(name) if p.fresh}
-            touched[sql] += [index.of_parts(fresh - news[sql].parts), *news[sql].keys]
         scanned = self._merged(name)
         rows: dict[str, passes.Rows] = {}
         for sql, rules in uniques.items():
-            bad = self._unique(name, sql, rules[0], indexes[sql], indexing.different(np.concatenate(touched[sql])))
+            touched = self._touched(name, indexes[sql], news[sql], gone)
+            bad = self._unique(name, sql, rules[0], indexes[sql], touched)
             rows.update(dict.fromkeys(rules, bad))
         rows.update(self._related(name))
         self.kept.settle(name, self._merging(name))
@@ -200,27 +197,45 @@ class Incremental:
         return passes.merged(self.kept.scans(name), len(self.plan.tests.get(name, [])), wanted)
 
     def _positions(self, name: str, places: indexing.Places) -> passes.Rows:
-        starts = self.kept.starts(name)
-        offsets = np.array([starts[p] for p in indexing.part_of(places).tolist()], np.int64)
-        return np.sort(offsets + indexing.row_of(places)) if len(places) else np.zeros(0, np.int64)
+        return np.sort(self._standing(name, places))
 
-    def _unique(self, name: str, sql: str, rule: str, index: indexing.Index, touched: indexing.Keys) -> passes.Rows:
+    def _standing(self, name: str, places: indexing.Places) -> passes.Rows:
+        """The position in the table of each place."""
+        starts = self.kept.starts(name)
+        offsets = np.zeros(max(starts, default=0) + 1, np.int64)
+        offsets[list(starts)] = list(starts.values())
+        found: passes.Rows = offsets[indexing.part_of(places)] + indexing.row_of(places)
+        return found
+
+    def _touched(self, name: str, index: indexing.Index, news: _News, gone: set[int]) -> indexing.Keys | None:
+        """The keys that were added or taken away; None where they are so many that all are looked at."""
+        parts = self.kept.alive(name)
+        unread = {p.id for p in parts if p.fresh} - news.parts
+        if sum(p.rows for p in parts if p.id in unread) > _FEW_KEYS:
+            return None
+        return indexing.different(np.concatenate([index.of_parts(gone), index.of_parts(unread), *news.keys]))
+
+    def _unique(
+        self, name: str, sql: str, rule: str, index: indexing.Index, touched: indexing.Keys | None
+    ) -> passes.Rows:
         """Rows whose key repeats: looked up anew for the keys that were added or taken away."""
         alive = {p.id for p in self.kept.alive(name)}
         keys, places = self.kept.repeats(name, sql)
-        if not len(touched):
+        if touched is None:
+            kept = np.zeros(len(keys), np.bool_)
+            found_keys, found_places = index.repeats(alive)
+        elif not len(touched):
             return self._positions(name, places)
-        kept = ~np.isin(keys, touched) & np.isin(indexing.part_of(places), list(alive))
-        found_keys, found_places = indexing.repeated(*index.with_keys(touched, alive))
+        else:
+            kept = ~np.isin(keys, touched) & indexing.within(places, alive)
+            found_keys, found_places = indexing.repeated(*index.with_keys(touched, alive))
         check = self.book.compiled(rule).rule.check
         assert isinstance(check, kinds.Unique)
         if len(found_places) and not sets.key(check.columns, self.targets[name].source.schema)[1]:
             wanted = self._positions(name, found_places)
             parts = set(indexing.part_of(found_places).tolist())
             exact = self._compared(name, rule, wanted, parts)
-            starts = self.kept.starts(name)
-            at = np.array([starts[p] for p in indexing.part_of(found_places).tolist()]) + indexing.row_of(found_places)
-            same = np.isin(at, exact)
+            same = np.isin(self._standing(name, found_places), exact)
             found_keys, found_places = found_keys[same], found_places[same]
         keys, places = np.concatenate([keys[kept], found_keys]), np.concatenate([places[kept], found_places])
         self.kept.set_repeats(name, sql, keys, places)

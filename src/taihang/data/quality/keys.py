@@ -17,6 +17,8 @@ Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 ROW_BITS = 40
 _MOST_RUNS, _MERGED = 12, 8
+_AT_ONCE = 1 << 20  # keys that are looked through together
+_STEP = 1 << 12
 
 
 def places(part: int, rows: npt.NDArray[np.int64]) -> Places:
@@ -27,6 +29,13 @@ def places(part: int, rows: npt.NDArray[np.int64]) -> Places:
 def part_of(found: Places) -> npt.NDArray[np.int64]:
     """The parts of some places."""
     return found >> ROW_BITS
+
+
+def within(found: Places, parts: Collection[int]) -> npt.NDArray[np.bool_]:
+    """Which of some places lie in one of these parts."""
+    known = np.zeros(max(parts, default=0) + 2, np.bool_)
+    known[list(parts)] = True
+    return np.asarray(known[np.minimum(part_of(found), len(known) - 1)])
 
 
 def row_of(found: Places) -> npt.NDArray[np.int64]:
@@ -53,7 +62,7 @@ class Index:
             order = sorted(range(len(runs)), key=lambda n: runs[n].shape[1])
             small, rest = order[:_MERGED], order[_MERGED:]
             merged = np.concatenate([runs[n] for n in small], axis=1)
-            kept = np.isin(part_of(merged[1].view(np.int64)), list(alive))
+            kept = within(merged[1].view(np.int64), alive)
             self.names = [self.names[n] for n in rest]
             self._write(merged[0][kept], merged[1][kept].view(np.int64))
 
@@ -73,15 +82,32 @@ class Index:
             found_keys.append(np.asarray(run[0][at]))
             found_places.append(np.asarray(run[1][at]).view(np.int64))
         every, where = np.concatenate(found_keys), np.concatenate(found_places)
-        kept = np.isin(part_of(where), list(alive))
+        kept = within(where, alive)
         return every[kept], where[kept]
+
+    def repeats(self, alive: Collection[int]) -> tuple[Keys, Places]:
+        """All entries of parts that are alive whose key is there more than once, a range of keys at a time."""
+        runs = [self._read(name) for name in self.names]
+        if not runs:
+            return np.zeros(0, np.uint64), np.zeros(0, np.int64)
+        some = np.sort(np.concatenate([run[0][::_STEP] for run in runs]))[:: _AT_ONCE // _STEP][1:]
+        edges = different(some)  # equal keys stay together
+        cuts = [np.concatenate([[0], np.searchsorted(run[0], edges), [run.shape[1]]]) for run in runs]
+        found = []
+        for n in range(len(edges) + 1):
+            both = np.concatenate([run[:, cut[n] : cut[n + 1]] for run, cut in zip(runs, cuts, strict=True)], axis=1)
+            where = both[1].view(np.int64)
+            kept = within(where, alive)
+            found.append(repeated(both[0][kept], where[kept]))
+        keys, where = (np.concatenate(column) for column in zip(*found, strict=True))
+        return keys, where
 
     def of_parts(self, parts: Collection[int]) -> Keys:
         """The keys of some parts."""
         found = [np.zeros(0, np.uint64)]
         for name in self.names if parts else ():
             run = self._read(name)
-            found.append(np.asarray(run[0][np.isin(part_of(run[1].view(np.int64)), list(parts))]))
+            found.append(np.asarray(run[0][within(run[1].view(np.int64), parts)]))
         return different(np.concatenate(found))
 
     def _write(self, keys: Keys, found: Places) -> None:
@@ -106,9 +132,12 @@ def different(keys: Keys) -> Keys:
 
 
 def repeated(keys: Keys, found: Places) -> tuple[Keys, Places]:
-    """The entries whose key is there more than once."""
+    """The entries whose key is there more than once, by key."""
+    ordered = np.sort(keys)
+    twice = different(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
+        return keys[:0], found[:0]
+    same = twice[np.minimum(np.searchsorted(twice, keys), len(twice) - 1)] == keys
+    keys, found = keys[same], found[same]
     order = np.argsort(keys, kind="stable")
-    keys, found = keys[order], found[order]
-    same = keys[1:] == keys[:-1]
-    twice = np.concatenate([[False], same]) | np.concatenate([same, [False]])
-    return (keys[twice], found[twice]) if len(keys) else (keys, found)
+    return keys[order], found[order]
