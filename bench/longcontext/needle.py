@@ -80,13 +80,13 @@ class Films:
     answers: torch.Tensor
 
 
-def films(count: int, frames: int, made: torch.Generator) -> Films:
-    """Draw them: each mark stands once in each, and is asked for once."""
+def films(count: int, frames: int, made: torch.Generator, noise: float = 0.3) -> Films:
+    """Draw them: each mark stands once in each, and is asked for once. More `noise` makes a model less sure."""
     patterns, marks = world()
     shown = torch.randint(PATTERNS, (count, frames), generator=made)
     places = torch.stack([torch.randperm(frames, generator=made)[:MARKS] for _ in range(count)])
     asked = torch.stack([torch.randperm(MARKS, generator=made) for _ in range(count)])
-    pixels = patterns[shown] + 0.3 * torch.randn(count, frames, *patterns.shape[1:], generator=made)
+    pixels = patterns[shown] + noise * torch.randn(count, frames, *patterns.shape[1:], generator=made)
     each = torch.arange(count)
     for mark in range(MARKS):
         pixels[each, places[:, mark]] += marks[mark]

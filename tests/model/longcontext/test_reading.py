@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="could not import torch (./check --h
 from transformers import cache_utils  # noqa: E402
 
 from taihang.core import errors  # noqa: E402
-from taihang.model.longcontext import budget, policy, reading, sparse, storage  # noqa: E402
+from taihang.model.longcontext import budget, pairs, policy, reading, sparse, storage  # noqa: E402
 from tests.model.longcontext import tiny  # noqa: E402 - after the look for torch
 
 AMPLE = budget.Cap(4000, 64, recent=8)
@@ -87,19 +87,27 @@ def test_below_the_cap_every_bit_is_that_of_the_same_windows_without_one(family:
     probe=st.booleans(),
     blocks=st.sampled_from([1.0, 0.3]),
     offload=st.booleans(),
+    paired=st.none() | st.builds(pairs.Pairs, st.integers(0, 3), st.sampled_from([0.0, 0.25, 0.9])),
+    weights=st.none() | st.lists(st.floats(0.1, 9), min_size=3, max_size=3),
 )
 def test_the_cap_is_never_exceeded(  # noqa: PLR0917
-    frames, window, room, name, shape, family, shared, floor, form, merge, probe, blocks, offload
+    frames, window, room, name, shape, family, shared, floor, form, merge, probe, blocks, offload, paired, weights
 ):
     model = tiny.model(family)
     cap = budget.Cap(window + room, window, sinks=4, recent=8)
     choose = policy.Policy(name, recent=8, observed=8, shared=shared, floor=floor)
     less = sparse.Blocks(blocks, 4)
-    plan = reading.Plan(cap, choose, shape, form, merge, probe=probe, blocks=less, offload=offload)
+    plan = reading.Plan(
+        cap, choose, shape, form, merge, probe=probe, blocks=less, offload=offload, weights=weights, pairs=paired
+    )
     reader = reading.Reader(model, plan)
     read = reader.read(tiny.prompt(family, frames, events=tuple(range(0, frames, 5))))
-    reader.generate(read, 12)
-    assert read.cache.peak <= cap.tokens * reader.layers
+    reader.generate(read, 2 * window)
+    token = read.cache.layers[0].token_bytes
+    assert token == {"plain": 2 * 2 * 16 * 4, "int8": 2 * 2 * 20, "fp8": 2 * 2 * 20}[form]
+    assert read.cache.size <= read.cache.peak_bytes <= cap.tokens * reader.layers * token
+    if paired is None:
+        assert read.cache.peak <= cap.tokens * reader.layers
     assert read.tokens + read.merged == len(tiny.prompt(family, frames).ids)
 
 

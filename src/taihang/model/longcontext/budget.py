@@ -44,13 +44,16 @@ class Cap:
 
         `uniform`: all alike. `pyramid`: from 1.5 times the mean in the first layer down to half of it
         in the last (deep layers look at fewer places: Cai et al., PyramidKV, 2024). `weights` replace
-        the shape by measured shares. No layer goes below its sinks and recent tokens.
+        the shape by measured shares. No layer goes below its sinks and recent tokens. Raises errors.UserError for
+        another number of weights than of layers.
         """
         room = self.tokens - self.window
         least = self.sinks + self.recent
         if weights is None:
             last = max(layers - 1, 1)
             weights = [1.0 if shape == "uniform" else 1.5 - layer / last for layer in range(layers)]
+        if len(weights) != layers:
+            raise errors.UserError("model:longcontext.weights", given=len(weights), layers=layers)
         spare = (room - least) * layers
         total = sum(weights) or 1.0
         return tuple(least + int(spare * weight / total) for weight in weights)

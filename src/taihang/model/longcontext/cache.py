@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from transformers import cache_utils
 
-from taihang.model.longcontext import policy, storage
+from taihang.model.longcontext import pairs, policy, storage
 
 
 class CappedLayer(cache_utils.CacheLayerMixin):
@@ -27,23 +27,38 @@ class CappedLayer(cache_utils.CacheLayerMixin):
         self.peak_bytes = 0
         self._keys: storage.Stored | None = None
         self._values: storage.Stored | None = None
+        # What it shares with its neighbour; those tokens come before the others.
+        self._shared: tuple[pairs.Merged, pairs.Merged] | None = None
+        self._side = 0
+        self.token_bytes = 0
         self.marks = policy.Marks.empty()
         self.events: torch.Tensor | None = None
 
     @property
     def held(self) -> int:
         """Tokens that are here."""
-        return 0 if self._keys is None else self._keys.tokens
+        plain = 0 if self._keys is None else self._keys.tokens
+        return plain if self._shared is None else plain + self._shared[0].tokens
 
     @property
     def size(self) -> int:
-        """Bytes of keys, values and scales."""
-        return sum(one.size for one in (self._keys, self._values) if one is not None)
+        """Bytes of keys, values and scales; of what two layers share, half."""
+        shared = sum(one.size for one in self._shared or ())
+        return sum(one.size for one in (self._keys, self._values) if one is not None) + (shared + self._side) // 2
+
+    @property
+    def worth(self) -> float:
+        """As many plain tokens take the bytes that are held."""
+        return self.held if self._shared is None else self.size / self.token_bytes
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Remember type and place of the numbers."""
         self.dtype, self.device = key_states.dtype, key_states.device
         self.is_initialized = True
+
+    @property
+    def _home(self) -> torch.device:
+        return torch.device("cpu") if self.offload else self.device
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -51,24 +66,32 @@ class CappedLayer(cache_utils.CacheLayerMixin):
         """Add a window's tokens; gives all that are here, to attend to. Shapes (batch, heads, tokens, width)."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        home = torch.device("cpu") if self.offload else key_states.device
-        keys = storage.store(key_states, self.form).moved(home)
-        values = storage.store(value_states, self.form).moved(home)
+        keys = storage.store(key_states, self.form).moved(self._home)
+        values = storage.store(value_states, self.form).moved(self._home)
         self._keys = keys if self._keys is None else self._keys.joined(keys)
         self._values = values if self._values is None else self._values.joined(values)
         count = key_states.shape[-2]
+        self.token_bytes = (keys.size + values.size) // count
         places = torch.arange(self.seen, self.seen + count, device=key_states.device)
         self.marks = self.marks.joined(policy.Marks.fresh(key_states, value_states, places, self.events))
         self.seen += count
         self.peak = max(self.peak, self.held)
         self.peak_bytes = max(self.peak_bytes, self.size)
-        here = self.device
-        return storage.read(self._keys.moved(here), self.dtype), storage.read(self._values.moved(here), self.dtype)
+        return self.keys_now(), self.values_now()
 
     def keys_now(self) -> torch.Tensor:
         """The keys that are here: (batch, heads, tokens, width)."""
-        assert self._keys is not None
-        return storage.read(self._keys.moved(self.device), self.dtype)
+        return self._now(self._keys, 0, self.dtype)
+
+    def values_now(self) -> torch.Tensor:
+        """The values that are here: (batch, heads, tokens, width)."""
+        return self._now(self._values, 1, self.dtype)
+
+    def _now(self, plain: storage.Stored | None, which: int, dtype: torch.dtype) -> torch.Tensor:
+        parts = [] if plain is None else [storage.read(plain.moved(self.device), dtype)]
+        if self._shared is not None:
+            parts.insert(0, self._shared[which].read(self._side, self.device).to(dtype))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -2)
 
     def keep(self, index: torch.Tensor) -> None:
         """Keep the tokens at `index` (batch, heads, kept), ascending; the others are gone."""
@@ -78,10 +101,34 @@ class CappedLayer(cache_utils.CacheLayerMixin):
 
     def forget(self, count: int) -> None:
         """Take back the last `count` tokens: a probe leaves no trace."""
-        kept = self.held - count
-        heads = self.marks.places.shape
-        self.keep(torch.arange(kept, device=self.device).expand(heads[0], heads[1], kept))
+        assert self._keys is not None and self._values is not None
+        plain = self._keys.tokens - count
+        self._keys, self._values = self._keys.first(plain), self._values.first(plain)
+        self.marks = self.marks.first(self.marks.places.shape[-1] - count)
         self.seen -= count
+
+    def share(self, other: CappedLayer, index: torch.Tensor, weight: torch.Tensor, how: pairs.Pairs) -> None:
+        """Keep the tokens at `index` (batch, heads, kept), ascending, in one with the next layer, which holds the same
+        tokens; the others are gone from both."""
+        wide = index.unsqueeze(-1)
+        made = []
+        for which in (0, 1):
+            one, two = ((side._keys, side._values)[which] for side in (self, other))
+            sides = [side._now(plain, which, torch.float32) for side, plain in ((self, one), (other, two))]
+            known = torch.zeros_like(sides[0])
+            if self._shared is not None:
+                known[..., : self._shared[which].tokens, :] = self._shared[which].directions(self.device)
+            *sides, known = (part.gather(-2, wide.expand(*index.shape, part.shape[-1])) for part in (*sides, known))
+            apart = how.kept_apart(index.shape[-1])
+            made.append(
+                pairs.merge(sides[0], sides[1], known, apart, weight=weight, form=self.form, dtype=self.dtype).moved(
+                    self._home
+                )
+            )
+        for number, side in enumerate((self, other)):
+            side._shared, side._side = (made[0], made[1]), number
+            side._keys = side._values = None
+            side.marks = side.marks.taken(index)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """As transformers asks; the attention of this package makes its own mask."""
@@ -101,13 +148,22 @@ class CappedCache(cache_utils.Cache):
 
     layers: list[CappedLayer]
 
-    def __init__(self, layers: int, form: storage.Form = "plain", *, offload: bool = False) -> None:
+    def __init__(
+        self, layers: int, form: storage.Form = "plain", *, offload: bool = False, paired: pairs.Pairs | None = None
+    ) -> None:
         super().__init__(layers=[CappedLayer(form, offload=offload) for _ in range(layers)])
+        self.paired = paired
+        self._groups = paired.groups(layers) if paired else [(number,) for number in range(layers)]
 
     @property
     def peak(self) -> int:
-        """The most tokens that all layers held at once, together."""
+        """The most tokens that all layers held at once, together; one that two layers share counts in both."""
         return sum(layer.peak for layer in self.layers)
+
+    @property
+    def peak_bytes(self) -> int:
+        """No more bytes than these were held at once."""
+        return sum(layer.peak_bytes for layer in self.layers)
 
     @property
     def size(self) -> int:
@@ -123,16 +179,37 @@ class CappedCache(cache_utils.Cache):
         """Note where these queries look: adds to what is known of each key's use."""
         self.layers[layer].marks.looked(query, keys, scaling, weight)
 
-    def shrink(self, kept: Sequence[int], chosen: policy.Policy) -> None:
-        """Let tokens go until each layer holds at most its share of `kept`.
+    def over(self, kept: Sequence[int]) -> bool:
+        """True when a layer, or a pair together, holds more than the bytes of so many plain tokens a layer."""
+        return any(self._over(group, kept) for group in self._groups)
 
-        Adjacent layers may share one choice (`policy.Policy.shared`): the first of a group decides.
+    def _over(self, group: tuple[int, ...], kept: Sequence[int]) -> bool:
+        return sum(self.layers[number].worth for number in group) > sum(kept[number] for number in group)
+
+    def shrink(self, kept: Sequence[int], chosen: policy.Policy) -> None:
+        """Let tokens go until each layer holds at most the bytes of its share of `kept`.
+
+        Adjacent layers may share one choice (`policy.Policy.shared`): the first of a group decides. Pairs
+        (`pairs.Pairs`) share what they hold, too, and decide together.
         """
         index: torch.Tensor | None = None
-        for number, (layer, most) in enumerate(zip(self.layers, kept, strict=True)):
-            if layer.held <= most:
+        for group in self._groups:
+            number, layer = group[0], self.layers[group[0]]
+            if not self._over(group, kept):
                 index = None
-                continue
-            if index is None or number % chosen.shared == 0 or index.shape[-1] != most:
-                index = chosen.choose(layer.marks, most)
-            layer.keep(index)
+            elif len(group) == 1:
+                most = kept[number]
+                if index is None or number % chosen.shared == 0 or index.shape[-1] != most:
+                    index = chosen.choose(layer.marks, most)
+                layer.keep(index)
+            else:
+                self._merge(layer, self.layers[group[1]], sum(kept[n] for n in group), chosen)
+
+    def _merge(self, one: CappedLayer, two: CappedLayer, room: int, chosen: policy.Policy) -> None:
+        assert self.paired is not None
+        marks = one.marks.with_(two.marks)
+        batch, heads, held = marks.places.shape
+        most = min(held, self.paired.most(room, one.token_bytes // (2 * batch * heads)))
+        every = torch.arange(held, device=one.device).expand(batch, heads, held)
+        index = every if most == held else chosen.choose(marks, most)
+        one.share(two, index, policy.SCORES[chosen.name](marks).gather(-1, index), self.paired)

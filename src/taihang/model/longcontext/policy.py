@@ -57,6 +57,14 @@ class Marks:
             return other
         return Marks(*(torch.cat([getattr(self, f), getattr(other, f)], -1) for f in _FIELDS))
 
+    def first(self, count: int) -> Marks:
+        """The first so many."""
+        return Marks(*(getattr(self, f)[..., :count] for f in _FIELDS))
+
+    def with_(self, other: Marks) -> Marks:
+        """What two layers know of the same tokens, averaged."""
+        return Marks(*((getattr(self, f) + getattr(other, f)) / 2 for f in _FIELDS))
+
     def taken(self, index: torch.Tensor) -> Marks:
         """Those at `index` (batch, heads, kept)."""
         return Marks(*(getattr(self, f).gather(-1, index) for f in _FIELDS))

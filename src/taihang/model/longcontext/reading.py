@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from taihang.core import errors, job
-from taihang.model.longcontext import attention, budget, cache, policy, sparse, storage, windows
+from taihang.model.longcontext import attention, budget, cache, pairs, policy, sparse, storage, windows
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 Grid = tuple[int, int, int]
@@ -56,7 +56,8 @@ class Plan:
     `probe`: the text after the video also looks back after each window, and leaves no trace; so what
     stays is what the question asks for. Without it the choice knows nothing of the question. `blocks`: what
     part of the held cache each window reads. `offload`: keys and values wait in the machine's memory and come
-    to the device a layer at a time.
+    to the device a layer at a time. `weights`: the layers' shares of the cap, in place of `shape` (`depth.needed`
+    measures them). `pairs`: adjacent layers that keep one merged set of keys and values.
     """
 
     cap: budget.Cap
@@ -68,6 +69,8 @@ class Plan:
     encode: int = 8
     blocks: sparse.Blocks = dataclasses.field(default_factory=sparse.Blocks)
     offload: bool = False
+    weights: Sequence[float] | None = None
+    pairs: pairs.Pairs | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -127,14 +130,14 @@ class Reader:
         self.text = model.model.language_model
         self.text.config._attn_implementation = attention.NAME
         self.layers = int(self.text.config.num_hidden_layers)
-        self.kept = plan.cap.kept(self.layers, plan.shape)
+        self.kept = plan.cap.kept(self.layers, plan.shape, plan.weights)
         storage.checked(plan.form, model.device)
 
     @torch.inference_mode()
     def read(self, prompt: Prompt, progress: job.Progress | None = None) -> Read:
         """Read a prompt to its end. Raises errors.UserError for a question longer than a window."""
         plan, told = self.plan, progress or job.Silent()
-        held = cache.CappedCache(self.layers, plan.form, offload=plan.offload)
+        held = cache.CappedCache(self.layers, plan.form, offload=plan.offload, paired=plan.pairs)
         positions = self._positions(prompt)
         question = self._question(prompt, positions) if plan.probe else None
         asked = question.tokens if question else 0
@@ -190,7 +193,7 @@ class Reader:
     @torch.inference_mode()
     def follow(self, read: Read, token: int) -> torch.Tensor:
         """Read one more token; the logits of what comes after it (vocabulary)."""
-        if read.cache.layers[0].held + 1 > self.kept[0] + self.plan.cap.window:
+        if read.cache.over([kept + self.plan.cap.window - 1 for kept in self.kept]):
             read.cache.shrink(self.kept, self.plan.choose)
         ids = torch.tensor([token], device=self.model.device)
         place = torch.full((3, 1), read.position, device=self.model.device)
@@ -203,7 +206,7 @@ class Reader:
         choose = self.plan.choose
         watch = attention.Watch(held, choose.observed, choose.fading) if choose.watches else None
         hidden = self._forward(held, pending, watch)
-        if any(layer.held > most for layer, most in zip(held.layers, self.kept, strict=True)):
+        if held.over(self.kept):
             if question is not None and choose.watches:
                 self._forward(held, [question], attention.Watch(held, 0, 1.0))
                 for layer in held.layers:

@@ -42,6 +42,10 @@ class Stored:
             return self
         return Stored(self.data.to(device), None if self.scale is None else self.scale.to(device))
 
+    def first(self, count: int) -> Stored:
+        """The first so many tokens."""
+        return Stored(self.data[..., :count, :], None if self.scale is None else self.scale[..., :count, :])
+
     def taken(self, index: torch.Tensor) -> Stored:
         """The tokens at `index` (batch, heads, kept), a choice of its own for each head."""
         index = index.to(self.data.device)
