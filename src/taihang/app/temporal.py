@@ -55,7 +55,8 @@ def train(
 ) -> Trained:
     """Learn from a folder of labelled clips and write weights, card and page to `out`.
 
-    `clips`: a sub-folder for each class, or a `labels.csv` (file,start,end,class; seconds). `presence`: the classes
+    `clips`: a sub-folder for each class, or a `labels.csv` (file,start,end,class; seconds; clips of one
+    `place`, if there is such a column, are held back together). `presence`: the classes
     that mean that somebody is there, all by default. `checkpoint`: a local MobileViT to begin with. `teacher`: the
     folder of a larger classifier, whose outputs are learnt beside the labels, the films it is surest of first.
     `synthetic`: the clips are rendered, and the card says so. Run again after an interruption, it goes on where it was.
@@ -81,7 +82,7 @@ def train(
         steps = _steps(store, clip, progress, place, len(given.clips))
         name = str(clip.path.relative_to(clips))
         soft = None if knowing is None or not len(steps) else _said(knowing, steps, given.classes)
-        films.append(training.Film(name, steps, clip.going_on(steps, given.classes), soft))
+        films.append(training.Film(name, steps, clip.going_on(steps, given.classes), soft, clip.place))
     films = [film for film in films if len(film.steps)]
     learnt, held = training.split(films)
     plan = training.Plan(rounds=rounds, seed=seed, checkpoint=None if checkpoint is None else Path(checkpoint))

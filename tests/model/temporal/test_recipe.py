@@ -103,6 +103,15 @@ def test_whole_films_are_held_back():
     assert held
 
 
+def test_films_of_one_place_are_held_back_together():
+    """A place that was learnt from would make a film of it easy: its score would say nothing about another place."""
+    films = [dataclasses.replace(film(seed), place=f"place-{seed % 4}") for seed in range(12)]
+    learnt, held = training.split(films)
+    assert len(learnt) + len(held) == 12
+    assert held
+    assert not {f.place for f in learnt} & {f.place for f in held}
+
+
 def test_a_run_that_was_stopped_goes_on_and_ends_as_an_unbroken_one(made, tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_KEEP_EVERY", 1)
 

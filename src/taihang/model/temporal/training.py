@@ -20,6 +20,7 @@ from taihang.model.temporal import steps as stepping
 
 _CHECKPOINT = "training.pt"
 _KEEP_EVERY = 50  # rounds between checkpoints
+_MEAN = 0.98  # of the running mean over rounds, which is what a run ends with
 _STRIDES = 4  # a clip has a step each half second; key frames lie up to two seconds apart
 _HELD = 5  # every fifth film is held back
 _STAGE = "model.temporal:stage.training"
@@ -28,12 +29,14 @@ _STAGE = "model.temporal:stage.training"
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Film:
     """Steps of one film and which classes go on at each: `going_on` (n, classes) bool. `soft`: what a teacher says of
-    each, (n, classes) in 0 to 1; None without one."""
+    each, (n, classes) in 0 to 1; None without one. `place`: films of one place are held back together; "" is its own.
+    """
 
     name: str
     steps: stepping.Steps
     going_on: npt.NDArray[np.bool_]
     soft: stepping.Floats | None = None
+    place: str = ""
 
     @property
     def difficulty(self) -> float:
@@ -72,19 +75,24 @@ class Plan:
 
 
 def split(films: Sequence[Film]) -> tuple[list[Film], list[Film]]:
-    """Films to learn from and films held back: whole films, since neighbouring steps are alike.
+    """Films to learn from and films held back: whole films, since neighbouring steps are alike, and all of a place.
 
-    Every fifth, spread over the classes; a single film is learnt from and held back.
+    Every fifth place, spread over the classes; films of a single place are learnt from and held back.
     """
-    if len(films) < 2:
+    places: dict[tuple[str, str], list[Film]] = {}
+    for film in films:
+        places.setdefault(("place", film.place) if film.place else ("film", film.name), []).append(film)
+    if len(places) < 2:
         return list(films), list(films)
 
-    def kind(film: Film) -> tuple[int, ...]:
-        return tuple(np.flatnonzero(film.going_on.any(axis=0)).tolist())
+    def kind(group: list[Film]) -> tuple[int, ...]:
+        return tuple(np.flatnonzero(np.any([film.going_on.any(axis=0) for film in group], axis=0)).tolist())
 
-    ordered = sorted(films, key=lambda film: (kind(film), ids.digest(film.name.encode())))
-    held = [film for place, film in enumerate(ordered) if place % _HELD == min(_HELD // 2, len(ordered) - 1)]
-    return [film for film in ordered if film not in held], held
+    ordered = sorted(places.items(), key=lambda item: (kind(item[1]), ids.digest(item[0][1].encode())))
+    parts: tuple[list[Film], list[Film]] = ([], [])
+    for number, (_, group) in enumerate(ordered):
+        parts[number % _HELD == min(_HELD // 2, len(ordered) - 1)].extend(group)
+    return parts
 
 
 def train(films: Sequence[Film], classes: int, plan: Plan, work: Path, progress: job.Progress) -> nets.Network:
@@ -99,8 +107,9 @@ def train(films: Sequence[Film], classes: int, plan: Plan, work: Path, progress:
     torch.manual_seed(plan.seed)
     network = nets.build(classes, plan.checkpoint)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.02)
-    key = _key(usable, plan)
-    begun = _resume(work / _CHECKPOINT, key, network, optimiser)
+    mean = torch.optim.swa_utils.AveragedModel(network, avg_fn=_blend, use_buffers=True)
+    key, states = _key(usable, plan), {"network": network, "mean": mean, "optimiser": optimiser}
+    begun = _resume(work / _CHECKPOINT, key, states)
     weight = _weights(usable)
     network.train()
     for round_ in range(begun, plan.rounds):
@@ -119,11 +128,12 @@ def train(films: Sequence[Film], classes: int, plan: Plan, work: Path, progress:
         ((loss * counted[..., None]).sum() / counted.sum().clamp(min=1) / classes).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
+        mean.update_parameters(network)
         if (round_ + 1) % _KEEP_EVERY == 0 or round_ + 1 == plan.rounds:
-            _keep(work / _CHECKPOINT, key, round_ + 1, network, optimiser)
+            _keep(work / _CHECKPOINT, key, round_ + 1, states)
     progress.update(_STAGE, plan.rounds, plan.rounds)
-    network.eval()
-    return network
+    averaged: nets.Network = mean.module
+    return averaged.eval()
 
 
 def outputs(network: nets.Network, film: Film) -> stepping.Floats:
@@ -138,6 +148,12 @@ def thresholds(network: nets.Network, held: Sequence[Film]) -> tuple[float, ...]
     given = np.concatenate([outputs(network, film) for film in held])
     truth = np.concatenate([film.going_on for film in held])
     return tuple(scoring.best(given[:, k], truth[:, k]) for k in range(truth.shape[1]))
+
+
+def _blend(mean: Any, now: Any, count: Any) -> Any:
+    """The running mean of the weights after one more round; it forgets its beginning faster than what comes later."""
+    keep = min(_MEAN, (1 + float(count)) / (10 + float(count)))
+    return keep * mean + (1 - keep) * now
 
 
 def _pace(share: float) -> float:
@@ -219,20 +235,20 @@ def _key(films: Sequence[Film], plan: Plan) -> str:
     return ids.digest_json({"films": seen, "plan": repr(plan), "code": code, "torch": torch.__version__})
 
 
-def _keep(path: Path, key: str, done: int, network: nets.Network, optimiser: Any) -> None:
+def _keep(path: Path, key: str, done: int, states: dict[str, Any]) -> None:
     held = io.BytesIO()
-    torch.save({"key": key, "done": done, "network": network.state_dict(), "optimiser": optimiser.state_dict()}, held)
+    torch.save({"key": key, "done": done, **{name: part.state_dict() for name, part in states.items()}}, held)
     stages.write_bytes(path, held.getvalue())
 
 
-def _resume(path: Path, key: str, network: nets.Network, optimiser: Any) -> int:
+def _resume(path: Path, key: str, states: dict[str, Any]) -> int:
     """Rounds that are done already: 0 without a checkpoint of just this training."""
     try:
         kept = torch.load(path, weights_only=True)
         if kept["key"] != key:
             return 0
-        network.load_state_dict(kept["network"])
-        optimiser.load_state_dict(kept["optimiser"])
+        for name, part in states.items():
+            part.load_state_dict(kept[name])
         return int(kept["done"])
     except Exception:  # noqa: BLE001 - a damaged checkpoint is as good as none
         return 0

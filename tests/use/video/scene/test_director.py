@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from taihang.use.video import scene
-from taihang.use.video.scene import cast, film, truth
+from taihang.use.video.scene import cast, figure, film, truth
 
 
 def happenings(script: scene.Script, seed: int = 0) -> tuple[truth.Happening, ...]:
@@ -72,3 +72,42 @@ def test_the_wearer_meets_what_the_script_plants() -> None:
     assert set(planted) == {"restricted", "look", "crowding", "running"}
     assert planted["restricted"].start_s == pytest.approx(8, abs=0.5)
     assert planted["running"].start_s == pytest.approx(50, abs=0.5)
+
+
+def drawn(kind: str, camera: scene.Camera) -> list[tuple[float, cast.Drawn, str]]:
+    """(time, figure, pose) of the one person of a film in which it does something from 6 s to 11 s."""
+    event = scene.Event(kind=kind, at_s=6, for_s=5)  # type: ignore[arg-type]
+    script = scene.Script(duration_s=15, camera=camera, width=320, height=180, fps=5, staff=0, events=(event,))
+    place, people = film.setting(script, 3)
+    return [
+        (number / script.fps, one, str(people[one.person].pose[number]))
+        for number in range(script.frames)
+        for one in cast.draw(place.backdrop(number), people, number)
+    ]
+
+
+@pytest.mark.parametrize("camera", ["fixed", "worn"])
+def test_who_falls_lies_and_gets_up_again(camera: scene.Camera) -> None:
+    tall = {t: one.y1 - one.y0 for t, one, _ in drawn("fall", camera)}
+    upright, lying, risen = tall[5.8], tall[8.4], tall[11.0]
+    assert lying < 0.55 * upright
+    assert risen > 0.8 * upright
+
+
+@pytest.mark.parametrize("camera", ["fixed", "worn"])
+def test_a_work_step_moves_somebody_who_stays_in_place(camera: scene.Camera) -> None:
+    rows = [(one, pose) for t, one, pose in drawn("step", camera) if 6.4 <= t <= 10.6]
+    assert len({pose for _, pose in rows}) == 1
+    assert rows[0][1] in figure.TASKS
+    # Arms or back move: the figure's own size goes to and fro far more than the sway of somebody who stands.
+    sizes = [(one.y1 - one.y0) * (one.x1 - one.x0) for one, _ in rows]
+    turns = sum((b - a) * (c - b) < 0 for a, b, c in zip(sizes, sizes[1:], sizes[2:], strict=False))
+    assert max(sizes) > 1.25 * min(sizes)
+    assert turns >= 3
+
+
+@pytest.mark.parametrize(("kind", "camera"), [("fall", "fixed"), ("step", "worn")])
+def test_falls_and_work_steps_stand_in_the_truth(kind: str, camera: scene.Camera) -> None:
+    event = scene.Event(kind=kind, at_s=2, for_s=3)  # type: ignore[arg-type]
+    found = happenings(scene.Script(duration_s=6, camera=camera, events=(event,)))
+    assert [(e.start_s, e.end_s, e.planted) for e in found if e.kind == kind] == [(2, 5, True)]

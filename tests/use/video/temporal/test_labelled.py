@@ -76,3 +76,10 @@ def test_nothing_there_is_one_line(tmp_path, name):
     (tmp_path / "empty").mkdir()
     with pytest.raises(errors.UserError):
         labelled.read(tmp_path / name)
+
+
+def test_a_column_of_places_says_which_clips_belong_together(tmp_path):
+    clip(tmp_path / "b.mp4"), clip(tmp_path / "c.mp4")
+    rows = "a.mp4,1,2,x,北巷\na.mp4,3,4,y,北巷\nb.mp4,1,2,x,北巷\nc.mp4,1,2,x,\n"
+    found = labelled.read(listed(tmp_path, "file,start,end,class,place\n" + rows))
+    assert [(c.path.name, c.place) for c in found.clips] == [("a.mp4", "北巷"), ("b.mp4", "北巷"), ("c.mp4", "")]

@@ -16,6 +16,11 @@ WALK, RUN = 1.25, 3.6
 """Usual speeds, m/s."""
 STRIDE = {"walk": 1.40, "run": 2.5}
 """Metres in one cycle of two steps."""
+_SWAY_HZ = 0.25
+TEMPO_HZ = {"hammer": 0.8, "load": 0.35, "reach": 0.5}
+"""How often a second a work step is done."""
+FALL_S, RISE_S = 0.7, 1.6
+"""How long somebody takes to fall, and to get up again at the end of the stay."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class Mark:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Actor:
-    """Arrays over all frames: on stage or not, place, heading, speed, step phase (cycles), pose."""
+    """Arrays over all frames: on stage or not, place, heading, speed, pose, and phase: cycles of steps or of
+    a task, how far somebody has fallen (0–1)."""
 
     look: figure.Look
     on: Array
@@ -75,16 +81,28 @@ def act(
     step = np.hypot(np.gradient(x), np.gradient(z)) * on
     pace = step * fps
     pose = np.where(pace > 2.4, "run", np.where(pace > 0.25, "walk", "stand")).astype("<U6")
+    lies = np.full(frames, np.nan)
     wanted = np.where(pace > 0.25, np.arctan2(np.gradient(x), np.gradient(z)), np.nan)
     for mark, when in zip(marks, reached, strict=True):
         there = (time > when + shift) & (time < when + shift + mark.hold_s) & (pace <= 0.25)
         pose[there] = mark.pose
+        if mark.pose == "fall":
+            lies[there] = _fallen(time[there], when + shift, when + shift + mark.hold_s)
         if mark.face is not None:
             wanted[there] = mark.face
     length = np.where(pose == "run", STRIDE["run"], STRIDE["walk"])
     # Who stands still sways a little, once in four seconds.
-    phase = np.cumsum(np.where(pace > 0.25, step / length, 0.25 / fps))
+    tempo = np.full(frames, _SWAY_HZ)
+    for task, often in TEMPO_HZ.items():
+        tempo[pose == task] = often
+    phase = np.cumsum(np.where(pace > 0.25, step / length, tempo / fps))
+    phase = np.where(np.isnan(lies), phase, lies)
     return Actor(look, on, x, z, _turning(wanted, fps), pace, phase, pose)
+
+
+def _fallen(time: Array, start: float, end: float) -> Array:
+    """How far somebody has fallen at each time of a stay, 0 upright to just under 1, the last phase."""
+    return np.asarray(np.clip(np.minimum((time - start) / FALL_S, (end - time) / RISE_S), 0, 1 - 1e-6))
 
 
 def _turning(wanted: Array, fps: float) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -40,7 +41,7 @@ def direct(script: Script, seed: int) -> list[actor.Actor]:
         people.append(_operator(script, rng))
     if script.staff >= 2:
         people.append(_mate(script, rng))
-    for event in script.of("restricted", "crowding", "running", "passing"):
+    for event in script.of("restricted", "crowding", "running", "passing", "step", "fall"):
         people += _PARTS[event.kind](event, script, rng)
     return people
 
@@ -127,4 +128,26 @@ def _passing(event: Event, script: Script, rng: np.random.Generator) -> list[act
     return _through(event, script, rng, float(rng.uniform(1.0, 1.5)))
 
 
-_PARTS = {"restricted": _restricted, "crowding": _crowding, "running": _running, "passing": _passing}
+def _busy(event: Event, script: Script, rng: np.random.Generator) -> list[actor.Actor]:
+    """Comes in, does a work step or falls, and goes again."""
+    spot = Mark(float(rng.uniform(-0.2, 2.2)), float(rng.uniform(7.0, 12.5)), event.for_s, task(event, rng))
+    spot = dataclasses.replace(spot, face=float(rng.uniform(-math.pi, math.pi)))
+    near, far = [_OUT, _LANE_NEAR], [_INSIDE, _DOOR, _HALL]
+    come, go = (near, far) if rng.random() < 0.5 else (far, near)
+    marks = [*come, spot, *reversed(go)]
+    return [actor.act(look(rng), marks, script.frames, script.fps, meet=(len(come), event.at_s))]
+
+
+def task(event: Event, rng: np.random.Generator) -> str:
+    """The pose of a work step, drawn by lot, or of a fall."""
+    return "fall" if event.kind == "fall" else figure.TASKS[rng.integers(len(figure.TASKS))]
+
+
+_PARTS = {
+    "restricted": _restricted,
+    "crowding": _crowding,
+    "running": _running,
+    "passing": _passing,
+    "step": _busy,
+    "fall": _busy,
+}

@@ -22,6 +22,10 @@ WIDTH_M, ABOVE_M, BELOW_M = 2.08, 2.08, 0.32
 _RIM = 6
 """The sprite's extent: half of WIDTH_M to either side of the feet, above and below them."""
 PHASES, YAWS, PITCHES = 16, 30, 4.0
+TASKS = ("hammer", "load", "reach")
+"""Poses of a work step that is done over and over in one place; a phase is the place in one go of it."""
+_LYING_M = 0.85
+"""Who lies is drawn about the middle of the body, so that the figure stays within the sprite."""
 _SUN = np.array([-0.25, 0.8, 0.55]) / np.linalg.norm([-0.25, 0.8, 0.55])
 
 Vector = tuple[float, float, float]
@@ -76,7 +80,8 @@ class _Part:
 def sprite(look: Look, pose: str, phase: int, yaw: int, pitch: int) -> Sprite:
     """A worker seen from a camera.
 
-    `pose` is walk, run, stand or work; `phase` of PHASES is the place in the step; `yaw` of YAWS is
+    `pose` is walk, run, stand, work, fall or one of TASKS; `phase` of PHASES is the place in the step or in
+    the task, and how far somebody has fallen: the last one lies; `yaw` of YAWS is
     the way it faces (0 away from the camera, a quarter of YAWS to the right of the picture);
     `pitch` is how far the camera looks down on it, in steps of PITCHES degrees.
     """
@@ -128,7 +133,7 @@ def _body(look: Look, pose: str, phase: float) -> list[_Part]:
     swing = 2 * math.pi * phase
     run, walk = pose == "run", pose == "walk"
     stride = math.radians(38 if run else 24 if walk else 0)
-    lean = math.radians(14 if run else 3 if walk else 7 if pose == "work" else 0)
+    lean = math.radians(14 if run else 3 if walk else 7 if pose == "work" else 0) + _stoop(pose, phase)
     sway = 0.0 if run or walk else 0.012 * math.sin(swing)
     bob = (0.03 if run else 0.018 if walk else 0.0) * math.cos(2 * swing)
     hip = np.array([sway, 0.93 + bob - (0.04 if run else 0.015 if walk else 0.0), 0.0])
@@ -140,7 +145,25 @@ def _body(look: Look, pose: str, phase: float) -> list[_Part]:
         thigh = stride * math.sin(swing) * side if run or walk else 0.10 * side
         parts += _leg(look, hip, side, thigh=thigh, swing=swing if side > 0 else swing + math.pi, pose=pose)
         parts += _arm(look, chest, up, side, swing=-0.8 * stride * math.sin(swing) * side, pose=pose, turn=swing)
-    return parts
+    return [_tipped(part, phase) for part in parts] if pose == "fall" else parts
+
+
+def _stoop(pose: str, phase: float) -> float:
+    """How far a work step bends the back, in radians: loading goes down to the floor and up again."""
+    down = 0.5 - 0.5 * math.cos(2 * math.pi * phase)
+    return {"load": 0.1 + 1.05 * down, "hammer": 0.12 + 0.25 * down}.get(pose, 0.0)
+
+
+def _tipped(part: _Part, phase: float) -> _Part:
+    """A part of somebody who falls forward: slowly at first, flat on the floor at the last phase."""
+    angle = math.pi / 2 * min(1.0, phase * PHASES / (PHASES - 1)) ** 2
+    c, s = math.cos(angle), math.sin(angle)
+
+    def turned(at: Vector) -> Vector:
+        x, y, z = at
+        return (x, y * c - z * s + 0.13 * s, y * s + z * c - _LYING_M * s)
+
+    return dataclasses.replace(part, start=turned(part.start), end=turned(part.end))
 
 
 def _trunk(look: Look, hip: Array, chest: Array, neck: Array, up: Array) -> list[_Part]:
@@ -198,6 +221,8 @@ def _arm(look: Look, chest: Array, up: Array, side: float, *, swing: float, pose
         bend = 1.5
     if pose == "work":
         upper, bend = 0.16 + 0.06 * math.sin(turn + side), 1.05 + 0.2 * math.sin(turn + 2 * side)
+    if pose in TASKS:
+        upper, bend = _working(pose, side, turn)
     shoulder = chest + 0.08 * up + np.array([0.185 * side, 0, 0])
     spread = 0.20 * side if pose == "stand" else 0.12 * side
     elbow = shoulder + 0.30 * np.array([spread, -math.cos(upper), math.sin(upper)])
@@ -209,6 +234,17 @@ def _arm(look: Look, chest: Array, up: Array, side: float, *, swing: float, pose
         _Part(_t(elbow), _t(hand), (0.054 * b, 0.040), look.suit),
         _Part(_t(hand), _t(hand + 0.3 * (hand - elbow)), (0.043, 0.036), (0.30, 0.27, 0.22)),
     ]
+
+
+def _working(pose: str, side: float, turn: float) -> tuple[float, float]:
+    """Angles of an arm in a work step: of the upper arm from hanging down, and of the elbow."""
+    down = 0.5 - 0.5 * math.cos(turn)
+    if pose == "hammer":
+        # Both hands from over the head to before the knees.
+        return 2.6 - 2.2 * down, 0.9 - 0.6 * down
+    if pose == "load":
+        return 1.0 - 0.5 * down, 0.9 - 0.7 * down
+    return (0.5 + 2.3 * down, 0.4) if side > 0 else (0.15, 0.5)
 
 
 def _draw(

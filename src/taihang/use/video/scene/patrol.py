@@ -29,11 +29,13 @@ def direct(script: Script, seed: int, way: route.Route, marked: tuple[zone.Groun
     """Everybody whom the wearer meets."""
     rng = np.random.default_rng((seed, 7))
     people: list[actor.Actor] = []
-    for event in script.of("restricted", "crowding", "running", "passing"):
+    for event in script.of("restricted", "crowding", "running", "passing", "step", "fall"):
         if event.kind == "restricted":
             people.append(_restricted(event, script, rng, marked[0]))
         elif event.kind == "crowding":
             people += _crowd(event, script, rng, way)
+        elif event.kind in ("step", "fall"):
+            people.append(_busy(event, script, rng, way))
         else:
             people.append(_oncoming(event, script, rng, way))
     return people
@@ -64,6 +66,16 @@ def _crowd(event: Event, script: Script, rng: np.random.Generator, way: route.Ro
         come, go = Mark(0.3 * side, z + 9), Mark(x + 0.25 * side, z - 60)
         people.append(actor.act(director.look(rng), [come, spot, go], script.frames, script.fps, meet=(1, arrive)))
     return people
+
+
+def _busy(event: Event, script: Script, rng: np.random.Generator, way: route.Route) -> actor.Actor:
+    """Does a work step or falls at one side while the wearer comes up, and then walks past."""
+    side = 1.0 if rng.random() < 0.5 else -1.0
+    z = max(way.at(event.at_s) + float(rng.uniform(5.0, 10.0)), way.at(event.end_s) + 2.6)
+    face = float(rng.uniform(-math.pi, math.pi))
+    spot = Mark(side * float(rng.uniform(0.4, 1.3)), z, event.for_s, director.task(event, rng), face)
+    marks = [Mark(0.3 * side, z + 9), spot, Mark(spot.x, z - 60)]
+    return actor.act(director.look(rng), marks, script.frames, script.fps, meet=(1, event.at_s))
 
 
 def _oncoming(event: Event, script: Script, rng: np.random.Generator, way: route.Route) -> actor.Actor:

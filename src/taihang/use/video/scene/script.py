@@ -9,7 +9,7 @@ import pydantic
 from taihang.core import words
 
 Camera = Literal["fixed", "worn"]
-People = Literal["restricted", "crowding", "lone", "running", "unattended", "passing"]
+People = Literal["restricted", "crowding", "lone", "running", "unattended", "passing", "step", "fall"]
 Faults = Literal["covered", "dark", "blurred", "knocked"]
 Things = Literal["equipment"]
 Decoys = Literal["swinging_lamp", "dust", "shadow", "rat"]
@@ -31,7 +31,8 @@ class Event(words.Word):
 
     restricted: a person stands in the restricted zone. crowding: `people` of them in the waiting
     area at once. lone: all but one have left. running: a person runs through. unattended: nobody
-    at the post. passing: a person walks through and does nothing. covered, dark, blurred, knocked:
+    at the post. passing: a person walks through and does nothing. step: a person does a work step over and
+    over in one place. fall: a person falls, lies, and gets up at the end. covered, dark, blurred, knocked:
     the lens covered, the lights out, dirt on the lens, the camera hit. equipment: the conveyor
     runs. swinging_lamp, dust, shadow, rat: decoys, nothing to report. halt, look: the wearer of a
     worn camera stands still, or turns to look at a wall.

@@ -27,7 +27,7 @@ TALL, NEAR = 0.08, 0.15
 
 Kind = Literal[
     "restricted", "crowding", "lone", "running", "unattended", "covered", "dark", "blurred", "knocked",
-    "equipment_start", "equipment_stop", "enter", "leave", "halt", "look",
+    "equipment_start", "equipment_stop", "enter", "leave", "halt", "look", "step", "fall",
 ]  # fmt: skip
 
 BOXES = pa.schema(
@@ -163,7 +163,7 @@ def _steady(seen: np.ndarray, number: np.ndarray, person: np.ndarray, script: Sc
 
 
 def _declared(script: Script, machine: str | None) -> Iterable[Happening]:
-    for event in script.of("covered", "dark", "blurred", "knocked", "halt", "look"):
+    for event in script.of("covered", "dark", "blurred", "knocked", "halt", "look", "step", "fall"):
         yield Happening(kind=event.kind, start_s=event.at_s, end_s=event.end_s, planted=True)  # type: ignore[arg-type]
     for event in script.of("equipment"):
         if machine is not None:

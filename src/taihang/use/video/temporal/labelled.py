@@ -25,10 +25,14 @@ _STAGE = "use.video:stage.clips"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Clip:
-    """A video file and the spans (start_s, end_s, class) in which something goes on; end +inf is the clip's end."""
+    """A video file and the spans (start_s, end_s, class) in which something goes on; end +inf is the clip's end.
+
+    `place`: what the owner calls the scene; clips of one place are held back together. "" is a place of its own.
+    """
 
     path: Path
     spans: tuple[tuple[float, float, str], ...]
+    place: str = ""
 
     def going_on(
         self, steps: stepping.Steps, classes: tuple[str, ...]
@@ -84,6 +88,7 @@ def _sorted(folder: Path) -> list[Clip]:
 
 def _listed(folder: Path, listed: Path) -> list[Clip]:
     found: dict[Path, list[tuple[float, float, str]]] = {}
+    places: dict[Path, str] = {}
     try:
         with listed.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream, strict=True)
@@ -92,9 +97,11 @@ def _listed(folder: Path, listed: Path) -> list[Clip]:
             for row in reader:
                 path, span = _row(folder, listed, reader.line_num, row)
                 found.setdefault(path, []).append(span)
+                if place := (row.get("place") or "").strip():
+                    places.setdefault(path, place)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise errors.UserError("use.video:temporal.csv", path=listed, reason=str(error)) from None
-    return [Clip(path, tuple(spans)) for path, spans in sorted(found.items())]
+    return [Clip(path, tuple(spans), places.get(path, "")) for path, spans in sorted(found.items())]
 
 
 def _row(folder: Path, listed: Path, line: int, row: dict[str, str | None]) -> tuple[Path, tuple[float, float, str]]:
