@@ -228,3 +228,44 @@ def test_all_repeats_of_an_index_are_those_that_a_table_of_its_keys_shows(
         found, places = index.repeats(alive)
         told = zip(found.tolist(), keys.part_of(places).tolist(), keys.row_of(places).tolist(), strict=True)
         assert sorted(told) == sorted(one for one in every if counts[one[0]] > 1)
+
+
+@pytest.mark.parametrize("kept", ["repeats-*.npz", "keys-*.npy", "part-*-scan.npz", "part-*-total-*.arrow"])
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_state_of_which_something_is_gone_or_cut_is_made_anew(tmp_path: Path, kept: str, cut: bool) -> None:
+    for name, first in (("a", 0), ("b", 2)):
+        _put(tmp_path / "t", name, pa.table({"k": [first, first + 1, first + 2]}))
+    book = books.book({"check": {"kind": "unique", "columns": ["k"]}},
+                      {"check": {"kind": "range", "column": "k", "max": 3}},
+                      {"check": {"kind": "aggregate", "function": "sum", "column": "k", "max": 1}})  # fmt: skip
+
+    def run() -> tuple[assessment.Assessment, incremental.Reused]:
+        found, reused = incremental.assess(book, _only(tmp_path), state=tmp_path / "state")
+        return found, reused["t"]
+
+    first, _ = run()
+    assert [o.rows.tolist() for o in first.outcomes[:2]] == [[2, 3], [5]]
+    _put(tmp_path / "t", "c", pa.table({"k": [0]}))
+    files = list((tmp_path / "state").glob(kept))
+    assert files
+    for file in files:
+        file.write_bytes(file.read_bytes()[:20]) if cut else file.unlink()
+    found, _ = run()
+    _same(found, assessment.assess(book, _only(tmp_path)))
+    assert found.outcomes[0].rows.tolist() == [0, 2, 3, 6]
+    again, reused = run()
+    assert reused.read == ()
+    _same(again, found)
+
+
+def test_a_file_that_goes_away_is_named_and_not_the_state(tmp_path: Path) -> None:
+    for name in "ab":
+        _put(tmp_path / "t", name, pa.table({"k": [1]}))
+    on, book = _only(tmp_path), books.book({"check": {"kind": "range", "column": "k", "max": 3}})
+    (tmp_path / "t" / "b.parquet").unlink()
+    with pytest.raises(errors.Failure, match=r"b\.parquet"):
+        incremental.assess(book, on, state=tmp_path / "state")
+
+
+def _only(folder: Path) -> dict[str, target.Target]:
+    return target.open_all([f"t={folder / 't'}"])

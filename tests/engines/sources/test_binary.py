@@ -251,6 +251,24 @@ def test_what_is_no_source_is_one_line(spec: str, said: str) -> None:
     assert "\n" not in str(told.value)
 
 
+def test_values_that_do_not_fit_the_type_of_all_files_are_null_and_told(tmp_path: Path) -> None:
+    never, day = datetime.datetime(9999, 12, 31), datetime.datetime(2026, 5, 4)
+    one = {"n": pa.array([0.5, 1.5]), "t": pa.array([day, day], pa.timestamp("ns")), "l": [[0.5], [1.5]]}
+    other = {"n": [7, 2**53 + 1, None, 8], "t": pa.array([never, day, never, None], pa.timestamp("us")),
+             "l": [[7], [2**53 + 1], None, [8]]}  # fmt: skip
+    pq.write_table(pa.table(one), tmp_path / "0.parquet")
+    pq.write_table(pa.table(other), tmp_path / "1.parquet")
+    found = opening.open(tmp_path)
+    rows = _rows(found)
+    assert [row["n"] for row in rows] == [0.5, 1.5, 7.0, None, None, 8.0]
+    assert [row["t"] for row in rows] == [day, day, None, day, None, None]
+    assert [row["l"] for row in rows] == [[0.5], [1.5], [7.0], None, None, [8.0]]
+    told = [f.message.both().en for f in found.faults.listed]
+    assert [(f.code, f.part, f.rows) for f in found.faults.listed] == [("misfit-row", "1.parquet", 0)] * 3
+    assert "n has 1 values that are not double" in told[0] and "9007199254740993" in told[0]
+    assert "t has 2 values that are not timestamp[ns]" in told[1] and "9999-12-31" in told[1]
+
+
 def test_empty_files_and_folders_are_told(tmp_path: Path) -> None:
     (tmp_path / "e.csv").touch()
     with pytest.raises(errors.UserError, match="empty"):

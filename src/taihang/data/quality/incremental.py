@@ -51,13 +51,21 @@ def assess(
 
     A file is taken for unchanged while its size, time of change and inode are, and its hash where it was changed less
     than two seconds before it was read. `state` is a folder of this
-    book's and these tables' own; another book, schema or version of the engine starts anew. Raises as
+    book's and these tables' own; another book, schema or version of the engine starts anew, and so does a state of
+    which something is gone or damaged. Raises as
     `assessment.assess` does, and errors.Failure when the state cannot be written. `progress` is told how many files
     were read.
     """
     with assessment.planned(book, targets, limits) as (engine, plan, folder), _locked(state):
-        runner = Incremental(book, targets, engine, plan, folder, state, progress or job.Silent())
-        found = assessment.judged(book, targets, plan, runner, as_of)
+        for anew in (False, True):
+            try:
+                runner = Incremental(book, targets, engine, plan, folder, state, progress or job.Silent(), anew=anew)
+                found = assessment.judged(book, targets, plan, runner, as_of)
+                break
+            except indexing.Damaged as error:
+                # Once: what was written a moment ago and cannot be read is the disk's doing.
+                if anew:
+                    raise errors.Failure("data.quality:state.write", path=state, reason=error) from error
         return dataclasses.replace(found, targets=runner.targets), runner.reused
 
 
@@ -73,6 +81,8 @@ class Incremental:
         folder: Path,
         state: Path,
         progress: job.Progress,
+        *,
+        anew: bool = False,
     ) -> None:
         self.progress = progress
         self.book, self.engine, self.plan, self.folder = book, engine, plan, folder
@@ -81,6 +91,8 @@ class Incremental:
         schemas = {name: str(on.source.schema) for name, on in sorted(targets.items())}
         mark = ids.digest_json([_FORM, book.sha256, duckdb.__version__, schemas, [t.sql for t in plan.totals]])
         self.kept = keeping.State(state, mark)
+        if anew:
+            self.kept.forget()
         self.parts = {name: parted.parts(on) for name, on in targets.items()}
         self.changed: dict[str, bool] = {}
         self.reused: dict[str, Reused] = {}

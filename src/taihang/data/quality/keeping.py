@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from taihang.core import ids
+from taihang.data.quality import keys as indexing
 from taihang.data.quality import parted, passes
 
 _SAYS = "state.json"
@@ -41,7 +44,10 @@ class Part:
 
 
 class State:
-    """A folder of results. `mark` says for what; with another mark everything starts anew."""
+    """A folder of results. `mark` says for what; with another mark everything starts anew.
+
+    What is in force and cannot be read any more raises keys.Damaged: without it answers would be wrong, not slow.
+    """
 
     def __init__(self, folder: Path, mark: str) -> None:
         self.folder = folder
@@ -53,6 +59,12 @@ class State:
         except (OSError, ValueError, AttributeError):
             pass
         self._parts: dict[str, list[Part]] = {}
+
+    def forget(self) -> None:
+        """Everything starts anew."""
+        self._says, self._parts = {"mark": self._says["mark"], "tables": {}}, {}
+        self._write()
+        self._clean()
 
     def look(self, name: str, files: Sequence[parted.File]) -> list[Part]:
         """Compare with the files that are there now; returns those to be read."""
@@ -148,7 +160,7 @@ class State:
         return [every.take(pa.array([at[p.id] for p in self._parts[name]], pa.int64()))]
 
     def _scanned(self, name: str, part: Part) -> passes.Scanned:
-        with np.load(self._file(name, part, "scan.npz"), allow_pickle=False) as found:
+        with _opened(self._file(name, part, "scan.npz")) as found:
             counts = json.loads(found["counts"].tobytes())
             rows = {int(key[1:]): found[key] for key in found.files if key.startswith("r")}
         return _scan(counts, rows)
@@ -176,7 +188,7 @@ class State:
         path = self._joined(name, "scan.npz")
         if not self._table(name).get("together") or not path.exists():
             return {}
-        with np.load(path, allow_pickle=False) as found:
+        with _opened(path) as found:
             says, sizes, rows = json.loads(found["says"].tobytes()), found["sizes"], found["rows"]
         if says["ids"] != self._table(name)["together"]:
             return {}
@@ -195,7 +207,7 @@ class State:
         path = self._file(name, part, f"rule-{ids.digest_json([rule, other])[:16]}.npz")
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as found:
+        with _opened(path) as found:
             rows: Rows = found["rows"]
         return rows
 
@@ -207,8 +219,7 @@ class State:
 
     def runs(self, name: str, sql: str) -> list[str]:
         """The runs of a key index."""
-        found = self._table(name)["runs"].get(ids.digest_json(sql)[:16], [])
-        return list(found) if all((self.folder / run).exists() for run in found) else []
+        return list(self._table(name)["runs"].get(ids.digest_json(sql)[:16], []))
 
     def set_runs(self, name: str, sql: str, names: Sequence[str]) -> None:
         """Say which runs are in force."""
@@ -217,9 +228,9 @@ class State:
     def repeats(self, name: str, sql: str) -> tuple[Keys, Rows]:
         """Keys that repeat, with the places of their rows."""
         file = self._table(name)["repeats"].get(ids.digest_json(sql)[:16])
-        if file is None or not (self.folder / file).exists():
+        if file is None:
             return np.zeros(0, np.uint64), np.zeros(0, np.int64)
-        with np.load(self.folder / file, allow_pickle=False) as found:
+        with _opened(self.folder / file) as found:
             return found["keys"], found["places"]
 
     def set_repeats(self, name: str, sql: str, keys: Keys, places: Rows) -> None:
@@ -297,6 +308,18 @@ def _scan(counts: dict[str, Any], rows: dict[int, Rows]) -> passes.Scanned:
     return passes.Scanned(counts["total"], rows, counts["true"], counts["unknown"], through)
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            yield found
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise indexing.Damaged(path.name) from error
+
+
 def _arrow(path: Path) -> pa.Table:
-    with pa.OSFile(str(path)) as raw, pa.ipc.open_file(raw) as reader:
-        return reader.read_all()
+    try:
+        with pa.OSFile(str(path)) as raw, pa.ipc.open_file(raw) as reader:
+            return reader.read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise indexing.Damaged(path.name) from error

@@ -43,6 +43,10 @@ def row_of(found: Places) -> npt.NDArray[np.int64]:
     return found & ((1 << ROW_BITS) - 1)
 
 
+class Damaged(Exception):
+    """Something that was kept is gone or cannot be read: what it said can only be had by reading anew."""
+
+
 class Index:
     """Runs in a folder. `names` are the runs in force; whoever keeps the index writes them down.
 
@@ -121,7 +125,10 @@ class Index:
         self.names.append(name)
 
     def _read(self, name: str) -> npt.NDArray[np.uint64]:
-        found: npt.NDArray[np.uint64] = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+        try:
+            found: npt.NDArray[np.uint64] = np.load(self.folder / name, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise Damaged(name) from error
         return found
 
 

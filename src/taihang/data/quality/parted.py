@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from taihang.core import errors
 from taihang.data.quality import planning, sets, target
 from taihang.engines import tables
 from taihang.engines.sources import folder, memory, parquet, paths
@@ -46,8 +47,14 @@ class File:
         return self.hashed()
 
     def hashed(self) -> str:
-        """SHA-256 of the file, whatever its age."""
-        return paths.digest(self.path)[0] if self.path is not None else ""
+        """SHA-256 of the file, whatever its age. Raises errors.Failure for one that is gone."""
+        if self.path is None:
+            return ""
+        try:
+            return paths.digest(self.path)[0]
+        except OSError as error:
+            reason = error.strerror or error
+            raise errors.Failure("engines.sources:vanished", path=self.path, reason=reason) from error
 
 
 def parts(on: target.Target) -> list[File]:

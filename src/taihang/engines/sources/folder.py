@@ -7,7 +7,9 @@ import dataclasses
 import urllib.parse
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from taihang.core import errors, ids
@@ -117,29 +119,68 @@ class Folder(source.Source):
             read = 0
             own = [c.name for c in wanted if c.name in have]
             for chunk in one.chunks(own, rows):
-                arrays = [self._column(column, chunk.data, file, have) for column in wanted]
+                arrays = [self._column(column, chunk, file, have) for column in wanted]
                 data = pa.RecordBatch.from_arrays(arrays, names=[c.name for c in wanted]) if wanted else chunk.data
                 yield dataclasses.replace(chunk, data=data, start=start + chunk.start, part=file.part)
                 read = chunk.start + chunk.data.num_rows
             _hand_on(one.faults, self.faults, file.part)
             start += file.rows if file.rows is not None else read
 
-    def _column(self, column: source.Column, batch: pa.RecordBatch, file: _File, have: set[str]) -> pa.Array:
+    def _column(self, column: source.Column, chunk: source.Chunk, file: _File, have: set[str]) -> pa.Array:
+        batch = chunk.data
         if column.name in have:
             values = batch.column(column.name)
-            return values if values.type == column.type else values.cast(column.type)
+            return values if values.type == column.type else self._joined(column, values, chunk.start, file.part)
         if column.name not in self._keys:
             return pa.nulls(batch.num_rows, column.type)
         given = file.keys.get(column.original)
         value = int(given) if given is not None and pa.types.is_integer(column.type) else given
         return pa.repeat(pa.scalar(value, column.type), batch.num_rows)
 
+    def _joined(self, column: source.Column, values: pa.Array, start: int, part: str) -> pa.Array:
+        """A file's values in the type that all files have together; those that do not fit it are null, and told."""
+        try:
+            return values.cast(column.type)
+        except pa.ArrowException:
+            fitted, strays = _fitted(values, column.type)
+        try:
+            first = str(strays[0])[:80]
+        except (OverflowError, ValueError):  # a time beyond the year 9999
+            first = "…"
+        given: dict[str, Any] = {
+            "column": column.name,
+            "kind": str(column.type),
+            "count": len(strays),
+            "row": start,
+            "value": first,
+        }
+        self.faults.add("misfit_row", part=part, rows=0, **given)
+        return fitted
+
+
+def _fitted(values: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[pa.Scalar]]:
+    """Values in another type, and those that have no place in it: halved until they stand alone, since they are few."""
+    try:
+        return values.cast(kind), []
+    except pa.ArrowException:
+        if len(values) == 1:
+            return pa.nulls(1, kind), [values[0]]
+    # Taken, not sliced: of a slice of lists every item of the whole would be cast.
+    here, there = np.array_split(np.arange(len(values)), 2)
+    (one, before), (other, after) = _fitted(values.take(here), kind), _fitted(values.take(there), kind)
+    return pa.concat_arrays([one, other]), [*before, *after]
+
 
 def _told(
     path: Path, part: str, open_file: Callable[[Path], source.Source], notes: memory.Notes | None
 ) -> tuple[pa.Schema, int | None, list[faults.Fault]]:
     """Schema, rows and faults of a file: opened, unless it is known."""
-    mark = memory.marked(path) if notes is not None else []
+    mark: list[int] = []
+    if notes is not None:
+        try:
+            mark = memory.marked(path)
+        except errors.Failure:  # gone since it was listed: opening it says so
+            notes = None
     if notes is not None and (known := notes.known(part, mark)) is not None:
         return *known, []
     one = open_file(path)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from taihang.core import ids
+from taihang.core import errors, ids
 
 # Clocks of file systems tick coarsely (FAT: two seconds).
 UNSURE_NS = 2_000_000_000
@@ -24,8 +24,11 @@ _FORM = 1
 
 
 def marked(path: Path) -> list[int]:
-    """Size, time of change and inode of a file."""
-    status = path.stat()
+    """Size, time of change and inode of a file. Raises errors.Failure for one that is gone."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise errors.Failure("engines.sources:vanished", path=path, reason=error.strerror or error) from error
     return [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
