@@ -1,10 +1,10 @@
 """The same films and weights, with the cache cut by kvpress: which of its methods run, and what they recall.
 
-    python -m bench.longcontext.kvpress_peer --out FOLDER [--seed 0]
+    python -m bench.longcontext.kvpress_peer --out FOLDER [--family qwen2_5_vl] [--seed 0]
 
 Run `bench.longcontext.needle` first, with the same FOLDER: it leaves weights there. kvpress wants an older
 transformers than Taihang, so this is for an environment of its own, in which Taihang lies too:
-`pip install torch==2.13.0 kvpress pyyaml pydantic`, then with this checkout's `src` on the path.
+`pip install torch==2.13.0 kvpress==0.5.5 pyyaml pydantic`, then with this checkout's `src` on the path.
 
 kvpress reads the whole video uncompressed, then cuts once; Taihang never holds more than its cap. To be
 fair to it, each method keeps as many tokens as Taihang's cache holds at its fullest, the window included.
@@ -52,7 +52,8 @@ def answer(model: Any, press: Any, prompt: Any) -> int:
         position_ids=positions[..., before:],
         past_key_values=cache,
         cache_position=torch.tensor([before]),
-        attention_mask={"full_attention": None},
+        # One query sees all that is left. Qwen2.5-VL takes masks by kind of layer, Qwen3-VL takes one, or makes it.
+        attention_mask={"full_attention": None} if "2_5" in model.config.model_type else None,
     )
     return int(out.logits[0, -1].argmax())
 
@@ -84,6 +85,8 @@ def main() -> None:
     prompts = [needle.prompt(given.family, some, number) for number in range(len(some.asked))]
     wanted = (needle.ANSWER + some.answers[:, 0]).tolist()
     rows: list[dict[str, Any]] = []
+    result = {"kvpress": _version("kvpress"), "transformers": transformers.__version__, "torch": torch.__version__,
+              "family": given.family, "seed": given.seed, "films": given.films, "rows": rows}  # fmt: skip
     sizes = needle.SIZES[given.family]
     for kept in sizes.kept:
         for name in PRESSES:
@@ -98,9 +101,7 @@ def main() -> None:
                 right = sum(a == b for a, b in zip(found, wanted, strict=True))
                 rows.append({"kept": kept, "press": name, "recall": round(right / len(wanted), 3)})
             print(rows[-1], flush=True)
-    result = {"kvpress": _version("kvpress"), "transformers": transformers.__version__, "torch": torch.__version__,
-              "family": given.family, "seed": given.seed, "films": given.films, "rows": rows}  # fmt: skip
-    (given.out / f"kvpress-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
+            (given.out / f"kvpress-{given.family}-{given.seed}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
 def _version(name: str) -> str:

@@ -73,6 +73,15 @@ def test_tokens_that_differ_most_stay_as_they_are() -> None:
     assert (made.read(1, CPU) - two).norm() < 0.1 * two.norm()
 
 
+def test_of_tokens_that_differ_alike_those_that_matter_stay_as_they_are() -> None:
+    one, two = _two(40)
+    two = -one
+    weight = torch.ones(1, 2, 40)
+    weight[..., [5, 21]] = 9
+    made = pairs.merge(one, two, _none(one), 2, weight=weight, form="plain", dtype=torch.float32)
+    assert (~made.alike).nonzero()[:, -1].tolist() == [5, 21] * 2
+
+
 @pytest.mark.parametrize(
     ("form", "dtype"), [("plain", torch.bfloat16), ("int8", torch.float32), ("fp8", torch.float32)]
 )
