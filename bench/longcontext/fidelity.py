@@ -30,7 +30,7 @@ from typing import Any, ClassVar
 import torch
 
 from bench.longcontext import needle
-from taihang.model.longcontext import depth, linear8, pairs, reading, sparse
+from taihang.model.longcontext import linear8, pairs, policy, reading, sparse
 from tests.model.longcontext import tiny
 
 
@@ -125,12 +125,16 @@ def _asked() -> argparse.Namespace:
 
 
 def needed(model: Any, apart: needle.Films) -> list[float]:
-    """What each layer needs of its room for the question alone, over films kept apart."""
+    """For each layer how many tokens bring 95% of what the question takes there (attention times value), over films
+    kept apart; heads and films averaged."""
     sizes = needle.SIZES[model.config.model_type]
     choose = dataclasses.replace(needle.chooser("mixed", sizes), observed=1, fading=1.0)
     reader = reading.Reader(model, reading.Plan(sizes.cap(needle.AMPLE), choose))
-    found = [depth.needed(reader.read(needle.prompt(model.config.model_type, apart, n)))
-             for n in range(len(apart.asked))]  # fmt: skip
+    found = []
+    for number in range(len(apart.asked)):
+        layers = reader.read(needle.prompt(model.config.model_type, apart, number)).cache.layers
+        brought = [policy.SCORES["mixed"](one.marks).sort(dim=-1, descending=True).values.cumsum(-1) for one in layers]
+        found.append([float((one < 0.95 * one[..., -1:]).sum(-1).float().mean()) + 1 for one in brought])
     return [round(sum(one) / len(one), 2) for one in zip(*found, strict=True)]
 
 

@@ -56,8 +56,8 @@ class Plan:
     `probe`: the text after the video also looks back after each window, and leaves no trace; so what
     stays is what the question asks for. Without it the choice knows nothing of the question. `blocks`: what
     part of the held cache each window reads. `offload`: keys and values wait in the machine's memory and come
-    to the device a layer at a time. `weights`: the layers' shares of the cap, in place of `shape` (`depth.needed`
-    measures them). `pairs`: adjacent layers that keep one merged set of keys and values.
+    to the device a layer at a time. `weights`: the layers' shares of the cap, in place of `shape`.
+    `pairs`: adjacent layers that keep one merged set of keys and values.
     """
 
     cap: budget.Cap
