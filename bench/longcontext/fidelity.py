@@ -1,6 +1,6 @@
 """How far each saving takes the answer from the full cache's: every part alone, over its own budgets.
 
-    python -m bench.longcontext.fidelity --out FOLDER [--family qwen2_5_vl] [--seed 0] [--noise 2.5]
+    python -m bench.longcontext.fidelity --out FOLDER [--family qwen2_5_vl] [--seed 0] [--noise 2.5] [--films 60]
 
 Reads the films of `bench.longcontext.needle` with the model that it trained (run it first, same FOLDER).
 For each part: `kl` (nats, from the full cache, mean over films), `agree` (share of films with the same
@@ -121,6 +121,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--films", type=int, default=100)
     parser.add_argument("--noise", type=float, default=0.3)
+    parser.add_argument("--part", default="", help="only parts with this in their name; the others' rows stay")
     return parser.parse_args()
 
 
@@ -161,17 +162,25 @@ def main() -> None:
         row.pop("logits", None)
         rows.append(row)  # written as they come: a run that is stopped leaves what it found
         print(row, flush=True)
-        (given.out / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+        file.write_text(json.dumps(result, indent=1) + "\n")
 
     def calibrate() -> None:
         for number in range(len(apart.asked)):
             plain.read(needle.prompt(given.family, apart, number))
 
-    keep({"part": "full cache", **base})
+    file = given.out / f"{name}.json"
+    if given.part and file.exists():
+        rows += [row for row in json.loads(file.read_text())["rows"] if given.part not in row["part"]]
+    else:
+        keep({"part": "full cache", **base})
     for case in itertools.chain(eviction(given.family, room), savings(model, calibrate)):
+        if given.part not in case.part:
+            continue
         with case.inside():
             found = measure(Seeing(model, case.plan), some, whole, events=case.events)
         keep({"part": case.part, "budget": case.budget, **found})
+    if given.part not in "linear layers in fp8":
+        return
     small = copy.deepcopy(model)
     linear8.convert(small, calibrate)
     found = measure(Seeing(small, ample), some, whole)

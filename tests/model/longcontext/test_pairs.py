@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="could not import torch (./check --hub)")
 
 from taihang.core import errors  # noqa: E402
-from taihang.model.longcontext import budget, pairs, policy, reading  # noqa: E402
+from taihang.model.longcontext import budget, cache, pairs, policy, reading  # noqa: E402
 from tests.model.longcontext import tiny  # noqa: E402 - after the look for torch
 
 AMPLE = budget.Cap(4000, 64, recent=8)
@@ -138,6 +138,17 @@ def test_layers_get_the_shares_that_they_are_given(family: str) -> None:
     left = reading.Reader(model, reading.Plan(TIGHT, weights=[1, 4, 1])).read(prompt).cache
     assert left.layers[1].held > left.layers[0].held == left.layers[2].held
     assert left.peak <= 3 * TIGHT.tokens
+
+
+def test_a_shared_choice_keeps_what_either_layer_needs_most() -> None:
+    held = cache.CappedCache(3)
+    for layer in held.layers:
+        layer.update(torch.ones(1, 1, 10, 4), torch.ones(1, 1, 10, 4))
+    for layer, at, much in ((0, 3, 0.2), (1, 6, 0.9), (2, 3, 0.2)):
+        held.layers[layer].marks.used[..., at] = much
+    choose = policy.Policy("attention", sinks=1, recent=1, pool=1, shared=2)
+    held.shrink([3, 3, 3], choose)
+    assert [layer.marks.places[0, 0].tolist() for layer in held.layers] == [[0, 6, 9], [0, 6, 9], [0, 3, 9]]
 
 
 def test_settings_out_of_range_are_said_in_one_line() -> None:

@@ -189,8 +189,8 @@ class CappedCache(cache_utils.Cache):
     def shrink(self, kept: Sequence[int], chosen: policy.Policy) -> None:
         """Let tokens go until each layer holds at most the bytes of its share of `kept`.
 
-        Adjacent layers may share one choice (`policy.Policy.shared`): the first of a group decides. Pairs
-        (`pairs.Pairs`) share what they hold, too, and decide together.
+        Adjacent layers may share one choice (`policy.Policy.shared`), from what all of them know if they hold the same
+        tokens. Pairs (`pairs.Pairs`) share what they hold, too.
         """
         index: torch.Tensor | None = None
         for group in self._groups:
@@ -200,14 +200,22 @@ class CappedCache(cache_utils.Cache):
             elif len(group) == 1:
                 most = kept[number]
                 if index is None or number % chosen.shared == 0 or index.shape[-1] != most:
-                    index = chosen.choose(layer.marks, most)
+                    index = chosen.choose(self._known(number, chosen.shared), most)
                 layer.keep(index)
             else:
+                index = None
                 self._merge(layer, self.layers[group[1]], sum(kept[n] for n in group), chosen)
+
+    def _known(self, number: int, shared: int) -> policy.Marks:
+        """Of a layer's tokens, with what those know that will share its choice."""
+        own = self.layers[number].marks
+        others = self.layers[number + 1 : number - number % shared + shared]
+        alike = [one.marks for one in others if torch.equal(one.marks.places, own.places)]
+        return policy.Marks.mean([own, *alike]) if alike else own
 
     def _merge(self, one: CappedLayer, two: CappedLayer, room: int, chosen: policy.Policy) -> None:
         assert self.paired is not None
-        marks = one.marks.with_(two.marks)
+        marks = policy.Marks.mean([one.marks, two.marks])
         batch, heads, held = marks.places.shape
         most = min(held, self.paired.most(room, one.token_bytes // (2 * batch * heads)))
         every = torch.arange(held, device=one.device).expand(batch, heads, held)

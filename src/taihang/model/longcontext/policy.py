@@ -7,7 +7,7 @@ always stay; among the rest a score decides.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -61,9 +61,10 @@ class Marks:
         """The first so many."""
         return Marks(*(getattr(self, f)[..., :count] for f in _FIELDS))
 
-    def with_(self, other: Marks) -> Marks:
-        """What two layers know of the same tokens, averaged."""
-        return Marks(*((getattr(self, f) + getattr(other, f)) / 2 for f in _FIELDS))
+    @classmethod
+    def mean(cls, some: Sequence[Marks]) -> Marks:
+        """What layers know of the same tokens, averaged."""
+        return cls(*(torch.stack([getattr(one, f).float() for one in some]).mean(0) for f in _FIELDS))
 
     def taken(self, index: torch.Tensor) -> Marks:
         """Those at `index` (batch, heads, kept)."""
