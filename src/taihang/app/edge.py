@@ -151,7 +151,12 @@ def _stamp(path: Path) -> tuple[object, ...]:
 
 def said(line: str) -> str:
     """A line with the time of day before it."""
-    return f"{time.strftime('%H:%M:%S')} {line}" if line else line
+    return f"{time.strftime('%H:%M:%S')} {shown(line)}" if line else line
+
+
+def shown(text: object) -> str:
+    """What a node or a cloud said, on one line: nothing in it steers the terminal, or looks like another line."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
 
 
 def ended(done: Ran) -> str:

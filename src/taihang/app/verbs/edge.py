@@ -100,6 +100,7 @@ def _open(
     as_json: AsJson = False,
     lang: Lang = None,
 ) -> None:
+    from taihang.app import edge
     from taihang.use.video.cascade import cloud
 
     rows = cloud.Cloud(folder, make=False).open()
@@ -108,8 +109,10 @@ def _open(
         return
     for row in rows:
         asked = " ".join(f"{path}:{outcome}" for path, outcome in row["asked"].items())
-        told = (row["id"], f"{row['level']:<6}", row["stream"], row["at"], row["rule"], row["clip"], asked)
-        typer.echo("  ".join(map(str, told)).rstrip())
+        # A node need tell no more than id and level.
+        names = (row.get(name, "-") for name in ("stream", "at", "rule"))
+        told = (row["id"], f"{row['level']:<6}", *names, row["clip"], asked)
+        typer.echo(edge.shown("  ".join(map(str, told)).rstrip()))
     typer.echo(i18n.text("app:edge.waiting", count=len(rows)), err=True)
 
 

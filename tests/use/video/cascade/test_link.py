@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -245,3 +247,106 @@ def test_what_is_not_signed_is_refused(tmp_path: Path) -> None:
     assert client.post("/v1/segments", content=raw, headers={"Taihang-Signature": stale}).status_code == 401
     fresh = webhook.signature(b"secret", raw, int(time.time()))
     assert client.post("/v1/segments", content=raw, headers={"Taihang-Signature": fresh}).status_code == 200
+
+
+def test_a_segment_that_the_cloud_refuses_holds_up_no_other(tmp_path: Path, node: Any) -> None:
+    kept = cloud.Cloud(tmp_path / "cloud")
+    other = {**_body(1), "facts": _body(1)["facts"] + " "}
+    other["sha256"] = ids.digest(other["facts"].encode())
+    kept.take(json.dumps(other).encode())
+    told: list[str] = []
+    with _served(edge_cloud.create(kept, None)) as port:
+        one = node(port)
+        one.link._tell = told.append
+        for number in (1, 2, 3):
+            one.put(number)
+        one.link.start()
+        nodes.until(lambda: kept.counts["kept"] == 3, "the others")
+        nodes.until(lambda: len(one.spool) == 1, "the queue without them")
+    assert one.spool.place(_id(1)).exists()
+    assert one.link.up
+    assert (one.link.failed, one.sent.counts["refused"]) == (0, 1)
+    [line] = told
+    assert _id(1) in line
+    assert "409" in line
+
+
+def test_a_segment_that_somebody_took_off_the_disk_holds_up_no_other(tmp_path: Path, node: Any) -> None:
+    kept = cloud.Cloud(tmp_path / "cloud")
+    with _served(edge_cloud.create(kept, None)) as port:
+        one = node(port)
+        for number in (1, 2):
+            one.put(number)
+        shutil.rmtree(one.spool.place(_id(1)))
+        one.link.start()
+        nodes.until(lambda: kept.counts["kept"] and not len(one.spool), "the other")
+    assert one.spool.dropped["damaged"] == 1
+
+
+def test_answers_of_many_words_all_come_back(tmp_path: Path, node: Any) -> None:
+    kept = cloud.Cloud(tmp_path / "cloud")
+    with _served(edge_cloud.create(kept, None)) as port:
+        one = node(port)
+        for number in range(40):
+            one.put(number)
+        one.link.start()
+        nodes.until(lambda: kept.counts["kept"] == 40, "the segments")
+        for number in range(40):
+            kept.answer(_id(number), violated=True, by="Li", text="矿" * 4000)
+        nodes.until(lambda: len(one.heard) == 40 or setattr(one.link, "_asked", 0.0), "all answers")
+    assert {answer.id for answer, _ in one.heard} == {_id(n) for n in range(40)}
+
+
+def test_answers_with_any_end_of_line_survive_a_restart(tmp_path: Path) -> None:
+    kept = spool.Spool(tmp_path / "queue", 1 << 20)
+    facts = {"id": _id(1), "rule": "r\u2028\x85", "drawn": True}
+    kept.put(_id(1), (1.0,), facts, keep=True)
+    entry = kept.next()
+    assert entry is not None
+    first = link.Sent(tmp_path, late_s=60)
+    first.note(entry, facts)
+    told = {"id": _id(1), "sha256": entry.sha256, "violated": True, "by": "Li\x85", "text": "a\u2028b\u2029c\x0bd\x1ee"}
+    assert first.take(told) is not None
+    again = link.Sent(tmp_path, late_s=60)
+    assert (again.waiting(), again.drawn()) == ([], {facts["rule"]: (1, 0)})
+    assert again.take(told) is None
+    assert dict(again.counts) == {"twice": 1}
+
+
+def test_a_full_disk_costs_neither_the_queue_nor_an_answer(
+    tmp_path: Path, node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, real, full = cloud.Cloud(tmp_path / "cloud"), link._append, [True]
+
+    def append(file: Path, row: Mapping[str, Any]) -> None:
+        if full:
+            with file.open("ab") as out:
+                out.write(b'{"id": "half')
+            raise OSError(errno.ENOSPC, "full")
+        real(file, row)
+
+    monkeypatch.setattr(link, "_append", append)
+    with _served(edge_cloud.create(kept, None)) as port:
+        one = node(port)
+        one.put(1)
+        one.link.start()
+        nodes.until(lambda: not len(one.spool), "an empty queue")
+        kept.answer(_id(1), violated=True, by="Li")
+        one.link._asked = 0.0
+        one.link.wake()
+        nodes.until(lambda: one.heard, "the answer")
+        full.clear()
+        one.put(2)
+        one.link.wake()
+        nodes.until(lambda: not len(one.spool), "the next")
+        nodes.until(lambda: not one.sent._owed, "what was owed")
+    again = link.Sent(tmp_path / "node0", late_s=60)
+    assert (set(again.known), again.waiting()) == ({_id(1), _id(2)}, [_id(2)])
+
+
+def test_facts_that_nest_without_end_are_no_segment(tmp_path: Path) -> None:
+    client = TestClient(edge_cloud.create(cloud.Cloud(tmp_path), None))
+    facts = "[" * 200_000
+    wrong = {**_body(1), "facts": facts, "sha256": ids.digest(facts.encode())}
+    assert client.post("/v1/segments", json=wrong).status_code == 400
+    assert not list((tmp_path / "segments").iterdir())

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from fixtures import endpoints
 from use.video.cascade import nodes
 
 from taihang.app import edge_cloud
-from taihang.core import ids
+from taihang.core import errors, ids
 from taihang.use.video.cascade import cloud, panel
 
 TITLE = {"zh": "有人进入禁区", "en": "somebody in the restricted zone"}
@@ -215,6 +216,39 @@ def test_a_clip_that_cannot_be_read_is_a_persons(clip: bytes, tmp_path: Path) ->
             kept.take(_sent(1, clip))
             nodes.until(lambda: one.counts["to a person"], "the person")
         assert not got.bodies
+
+
+@pytest.mark.parametrize("hostile", [{"end_s": 10**400}, {"start_s": -(10**4000)}, {"scene": {"size": [10**400, 1]}}])
+def test_numbers_beyond_all_bounds_stop_no_path(hostile: dict[str, Any], tmp_path: Path, film: bytes) -> None:
+    answering = endpoints.endpoint(lambda body, n: _said(body, "no"))
+    with answering as (large, _), _asking(tmp_path, None, large) as (kept, _, _):
+        kept.take(_sent(1, film, path="large", **hostile))
+        kept.take(_sent(2, film, path="large", level="blue"))
+        nodes.until(lambda: set(_answers(kept, 1, 2)) == {1, 2}, "both answers")
+
+
+def test_a_disk_that_keeps_no_answer_or_a_segment_taken_away_stops_no_path(
+    tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAIHANG_VLM_CONCURRENCY", "1")
+    with endpoints.endpoint(lambda body, n: _said(body, "no")) as (large, _):
+        with _asking(tmp_path, None, large) as (kept, one, said):
+            real = kept.answer_first
+
+            def answer(ident: str, **more: Any) -> bool:
+                if ident == _id(1):
+                    raise errors.Failure("engines:disk_full", path=tmp_path)
+                if ident == _id(2):
+                    shutil.rmtree(kept.place(ident))
+                return real(ident, **more)
+
+            monkeypatch.setattr(kept, "answer_first", answer)
+            for number in (1, 2, 3):
+                kept.take(_sent(number, film, path="large"))
+            nodes.until(lambda: 3 in _answers(kept, 3), "the third")
+            nodes.until(lambda: one.counts["to a person"], "the first, by a person")
+        assert [row["id"] for row in kept.open()] == [_id(1)]
+        assert any(_id(1) in line and "disk" in line for line in said)
 
 
 def test_the_gravest_is_asked_first(tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,6 +143,19 @@ def _cloudy(tmp_path: Path, films: list[str], cloud: str, **more: Any) -> Path:
     return file
 
 
+def test_a_disk_that_takes_nothing_stops_neither_watching_nor_warning(tmp_path: Path) -> None:
+    film, said = nodes.film(tmp_path / "a.mp4", 20, [(3, 5), (12, 14)]), list[str]()
+    for name in ("alerts.jsonl", "status.json"):
+        (tmp_path / "out" / name / "in the way").mkdir(parents=True)
+    with nodes.hook() as (url, got):
+        plan = edge.settings([str(film)], rules=nodes.rules(tmp_path), detector="bright", alerts=(url,))
+        done = edge.run(plan, out=tmp_path / "out", wait_s=30, say=said.append)
+    assert len(got.bodies) == 2
+    assert (done.failed, done.status["streams"]["a.mp4"]["looked"]) == ({}, 100)
+    assert done.status["counts"]["not written"] >= 2
+    assert any("alerts.jsonl" in line and "goes on" in line for line in said)
+
+
 def test_killed_it_goes_on_with_its_queue(tmp_path: Path) -> None:
     film = nodes.film(tmp_path / "a.mp4", 20, [(3, 9)])
     port = nodes.free_port()

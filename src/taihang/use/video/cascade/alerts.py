@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from taihang.core import finding as findings
-from taihang.core import ids, words
+from taihang.core import i18n, ids, words
 from taihang.engines.notify import channel, mqtt, settings, webhook
 from taihang.use.video.cascade import sending, spool
 
@@ -64,10 +64,9 @@ class Desk:
     def __init__(self, name: str, send: Send, folder: Path, say: Callable[[str], None]) -> None:
         self.name, self._send = name, send
         self.spool = spool.Spool(folder, _MOST_BYTES)
-        self.sent = 0
-        self._thread = sending.Sending(
-            f"alerts {name}", self.spool, self._one, lambda why: say(f"{name}: {why}"), longest_s=_LONGEST_PAUSE_S
-        )
+        self.sent = self.refused = 0
+        self._say: Callable[[str], None] = lambda why: say(f"{name}: {why}")
+        self._thread = sending.Sending(f"alerts {name}", self.spool, self._one, self._say, longest_s=_LONGEST_PAUSE_S)
         self._thread.start()
 
     @property
@@ -91,6 +90,18 @@ class Desk:
             return False
         try:
             self._send(entry)
+        except FileNotFoundError:
+            self.spool.lost(entry)
+            return True
+        except webhook.Undelivered as error:
+            if not sending.refused(error):
+                self.spool.back(entry)
+                raise
+            # This one alone: graver ones may come behind it.
+            self.refused += 1
+            if self.spool.apart(entry):
+                self._say(i18n.text("use.video:edge.refused", id=entry.id, reason=str(error)))
+            return True
         except BaseException:
             self.spool.back(entry)
             raise

@@ -22,7 +22,8 @@ from taihang.use.video.cascade import link, spool
 NOTES = "asked.json"  # why models settled nothing, by path
 ANSWER, ENTRY = "answer.json", "entry.json"
 _MOST_FACTS = 4 << 20
-_MOST_ANSWERS = 50
+# A node reads 64 KiB of an answer: what does not fit is told when it asks again.
+_MOST_ANSWERS, _MOST_ANSWERED = 50, 48 << 10
 _Id = Annotated[str, pydantic.StringConstraints(pattern=r"^segment-[0-9a-f]{16}$")]
 _Node = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")]
 
@@ -125,7 +126,7 @@ class Cloud:
 
     def facts(self, ident: str) -> dict[str, Any] | None:
         """What the node told; None for a segment that is not here."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, LookupError, RecursionError):
             found = json.loads((self.place(ident) / spool.FACTS).read_bytes())
             return found if isinstance(found, dict) and words.Level(found["level"]) else None
         return None
@@ -135,7 +136,7 @@ class Cloud:
         found = []
         for place in (self.folder / "segments").iterdir():
             if not place.name.startswith(".") and not (place / ANSWER).exists():
-                with contextlib.suppress(OSError, ValueError, KeyError):
+                with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
                     found.append(str(json.loads((place / spool.FACTS).read_bytes())["id"]))
         return found
 
@@ -156,10 +157,15 @@ class Cloud:
         return sorted(found, key=lambda f: (-words.Level(f.get("level", "info")).rank, str(f.get("at"))))
 
     def _answers(self, names: list[str]) -> list[dict[str, Any]]:
-        found = []
+        found: list[dict[str, Any]] = []
+        size = 0
         for name in names:
             with contextlib.suppress(OSError, ValueError):
-                found.append(json.loads((self.place(name) / ANSWER).read_bytes()))
+                raw = (self.place(name) / ANSWER).read_bytes()
+                size += len(raw)
+                if found and size > _MOST_ANSWERED:
+                    break
+                found.append(json.loads(raw))
             if len(found) >= _MOST_ANSWERS:
                 break
         return found
@@ -197,7 +203,7 @@ class Cloud:
 
 def _named(body: bytes) -> str | None:
     """The id that the facts give themselves; they must also name a level that there is."""
-    with contextlib.suppress(ValueError, LookupError, TypeError):
+    with contextlib.suppress(ValueError, LookupError, TypeError, RecursionError):
         facts = json.loads(body)
         return str(facts["id"]) if words.Level(facts["level"]) else None
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -38,3 +38,11 @@ def log(file: Path, row: Mapping[str, Any]) -> None:
     """Add a line. Raises errors.Failure when the disk does not take it."""
     with stages.disk(file), file.open("a", encoding="utf-8") as out:
         out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def tried(work: Callable[[], bool | None]) -> tuple[bool, str]:
+    """Do what writes, and tell why the disk did not take it: whoever watches goes on watching and warning."""
+    try:
+        return work() is not False, ""
+    except errors.Failure as error:
+        return False, str(error)

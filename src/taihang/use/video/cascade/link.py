@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +18,7 @@ from typing import Any
 
 import pydantic
 
-from taihang.core import ids, words
+from taihang.core import errors, i18n, ids, words
 from taihang.engines import stages
 from taihang.engines.notify import channel, settings, webhook
 from taihang.use.video.cascade import sending, spool
@@ -57,6 +58,7 @@ class Sent:
         self.counts: Counter[str] = Counter()
         self.known: dict[str, dict[str, Any]] = {}
         self.past: dict[str, tuple[int, int]] = {}
+        self._owed: list[tuple[Path, dict[str, Any]]] = []
         for row in _rows(self._file):
             if isinstance(row.get("past"), dict):
                 self.past = {str(k): (int(v[0]), int(v[1])) for k, v in row["past"].items()}
@@ -74,7 +76,7 @@ class Sent:
             for name in ("stream", "rule", "level", "path", "drawn", "cleared", "bounded", "score")
         }
         self.known[entry.id] = row
-        _append(self._file, row)
+        self._write(self._file, row)
         self._trim()
 
     def drawn(self) -> dict[str, tuple[int, int]]:
@@ -101,8 +103,11 @@ class Sent:
         rest = self.drawn()
         self.past = {r: (v - rest.get(r, (0, 0))[0], m - rest.get(r, (0, 0))[1]) for r, (v, m) in whole.items()}
         # First what was sent: an answer to what is not there counts for nothing, so that none is counted twice.
-        _whole(self._file, [{"past": self.past}, *self.known.values()])
-        _whole(self._answers, self.answered.values())
+        try:
+            _whole(self._file, [{"past": self.past}, *self.known.values()])
+            _whole(self._answers, self.answered.values())
+        except errors.Failure:  # the old files stay, longer than they need be
+            self.counts["not written"] += 1
 
     def waiting(self) -> list[str]:
         """Ids without an answer, the newest last."""
@@ -128,12 +133,26 @@ class Sent:
         self.counts["taken"] += 1
         told = one.model_dump(mode="json")
         self.answered[one.id] = told
-        _append(self._answers, {**told, "at": time.time()})
+        self._write(self._answers, {**told, "at": time.time()})
         return one, row
+
+    def _write(self, file: Path, row: dict[str, Any]) -> None:
+        """Add a line; what a full disk does not take now is written with the next one, and goes on in memory."""
+        self._owed.append((file, row))
+        try:
+            while self._owed:
+                _append(*self._owed[0])
+                del self._owed[0]
+        except OSError:
+            self.counts["not written"] += 1
+            del self._owed[: -self.most]
 
 
 class Link:
-    """A thread that empties a spool to one cloud. `heard` is told each answer with what was sent."""
+    """A thread that empties a spool to one cloud. `heard` is told each answer with what was sent.
+
+    `say` is told why the line is down, and "" when it is up again; `tell` what the cloud refuses.
+    """
 
     def __init__(
         self,
@@ -145,7 +164,9 @@ class Link:
         node: str,
         heard: Callable[[Answer, Mapping[str, Any]], None],
         say: Callable[[str], None],
+        tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
+        self._tell = tell
         self._url, self._node, self._heard, self._say = url.rstrip("/"), node, heard, say
         self._secret = secret.encode() if secret else None
         self.spool, self.sent = kept, sent
@@ -192,6 +213,19 @@ class Link:
                 # Whoever answered has not taken this segment: it is not given up.
                 self.sent.counts["acknowledged wrongly"] += 1
                 raise ValueError(f"{self._url}: acknowledged {said.id or '-'} for {entry.id}")
+        except FileNotFoundError:
+            self.spool.lost(entry)
+            return True
+        except webhook.Undelivered as error:
+            if not sending.refused(error):
+                self.spool.back(entry)
+                raise
+            # This one alone: what waits behind it is another matter.
+            self.sent.counts["refused"] += 1
+            self._thread.reached()
+            if self.spool.apart(entry):
+                self._tell(i18n.text("use.video:edge.refused", id=entry.id, reason=str(error)))
+            return True
         except BaseException:
             self.spool.back(entry)
             raise
@@ -243,7 +277,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
         if text and not text.endswith("\n"):
             with file.open("a", encoding="utf-8") as out:
                 out.write("\n")
-        for line in text.splitlines():
+        for line in text.split("\n"):  # an answer's text may hold other ends of lines
             with contextlib.suppress(ValueError):
                 row = json.loads(line)
                 if isinstance(row, dict):
@@ -257,5 +291,7 @@ def _whole(file: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def _append(file: Path, row: Mapping[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    with file.open("ab+") as out:
+        if out.tell() and (out.seek(-1, os.SEEK_END), out.read(1))[1] != b"\n":
+            out.write(b"\n")  # a full disk took half a line
+        out.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")

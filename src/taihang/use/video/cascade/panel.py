@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from taihang.core import i18n, words
+from taihang.core import errors, i18n, words
 from taihang.engines import stages
 from taihang.engines.predict import speaker
 from taihang.model.routing import paths
@@ -130,6 +130,11 @@ class Panel:
                     self.models[name], self._kept.place(case.id), case.facts, self._settings, self._language
                 )
                 self._settle(name, case, told)
+            except errors.NotFound:  # somebody took the segment away
+                with self._change:
+                    self._cases.pop(case.id, None)
+            except Exception as error:  # noqa: BLE001 - one segment, or a full disk, must not end a path for all others
+                self._failed(name, case, error)
             finally:
                 with self._change:
                     case.busy = False
@@ -169,6 +174,19 @@ class Panel:
             if self._where(case) is None:
                 self._to_person(case, outcome)
 
+    def _failed(self, name: paths.Name, case: _Case, error: Exception) -> None:
+        """A segment that could not be asked about, or whose answer could not be kept: later again, or a person's."""
+        with self._change:
+            self.counts[f"{name} failed"] += 1
+            if not case.tries[name]:
+                reason = str(error) or type(error).__name__
+                self._say(i18n.text("use.video:edge.not_settled", id=case.id, path=name, reason=reason))
+            case.tries[name] += 1
+            if case.tries[name] >= _MOST_TRIES:
+                case.said[name], case.since = "failed", time.monotonic()
+            if self._where(case) is None:
+                self._to_person(case, "failed")
+
     def _to_rest(self, name: paths.Name, outcome: str) -> None:
         """Ask this model nothing for a while, longer each time it fails."""
         now = time.monotonic()
@@ -200,6 +218,8 @@ def _noted(folder: Path) -> dict[str, str]:
 
 
 def _note(folder: Path, said: Mapping[str, str]) -> None:
+    if not folder.is_dir():  # somebody took the segment away: nothing is left in its place
+        return
     stages.write_bytes(folder / cloud.NOTES, json.dumps(dict(said)).encode())
 
 

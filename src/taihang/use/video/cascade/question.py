@@ -95,7 +95,7 @@ def question(facts: Mapping[str, Any], *, zoned: bool) -> scope.Question:
 def _scene(facts: Mapping[str, Any]) -> _Scene:
     try:
         return _Scene.model_validate_json(json.dumps(facts.get("scene") or {}))
-    except (pydantic.ValidationError, ValueError):
+    except (pydantic.ValidationError, ValueError, RecursionError):
         return _Scene()
 
 
@@ -103,7 +103,7 @@ def _shots(film: Path, facts: Mapping[str, Any], most: int) -> list[live.Shot]:
     """Some pictures of the clip, spread over it; the facts' times are believed within what a segment may be."""
     try:
         span = float(facts.get("end_s", 0)) - float(facts.get("start_s", 0))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         span = 0.0
     span = min(_LONGEST_S, max(_SHORTEST_S, span if np.isfinite(span) else 0.0))
     found: list[live.Shot] = []

@@ -120,13 +120,16 @@ class Runner:
         with self._lock:
             desks = list(self._desks.values())
         for desk in desks:
-            desk.put(facts, film, level)
+            self._written(lambda desk=desk: desk.put(facts, film, level))  # type: ignore[misc]
         self.counts["alerts"] += 1
         # The least grave go first, and of one level the oldest.
         rank = (-float(level.rank), -time.time())
-        kept = bool(film) and self.clips.put(facts["id"], rank, {"id": facts["id"]}, film, keep=False, level=str(level))
+        kept = bool(film) and self._written(
+            lambda: self.clips.put(facts["id"], rank, {"id": facts["id"]}, film, keep=False, level=str(level))
+        )
         clip = str(self.clips.place(facts["id"]).relative_to(self._out) / spool.FILM) if kept else None
-        folder.log(self._out / "alerts.jsonl", {k: v for k, v in facts.items() if k not in _BULKY} | {"clip": clip})
+        told = {k: v for k, v in facts.items() if k not in _BULKY} | {"clip": clip}
+        self._written(lambda: folder.log(self._out / "alerts.jsonl", told))
         message = facts["message"]["zh" if i18n.current() == "zh" else "en"]
         self.plan.say(i18n.text("use.video:edge.alert", stream=facts["stream"], level=level, message=message))
 
@@ -155,11 +158,20 @@ class Runner:
             "bounded": not way.forced or (held is not None and held.threshold is not None),
         }
         rank = (not way.forced, *router.order(asked)[:4])
-        kept = self.spool.put(
-            done.id, tuple(map(float, rank)), facts, done.film(), keep=way.forced, level=str(asked.level)
+        film, level = done.film(), str(asked.level)
+        kept = self._written(
+            lambda: self.spool.put(done.id, tuple(map(float, rank)), facts, film, keep=way.forced, level=level)
         )
         if kept and self._link is not None:
             self._link.wake()
+
+    def _written(self, work: Callable[[], bool | None]) -> bool:
+        done, why = folder.tried(work)
+        self.counts["not written"] += bool(why)
+        if why and why != self._unwritten:
+            self.plan.say(i18n.text("use.video:edge.unwritten", reason=why))
+        self._unwritten = why or self._unwritten
+        return done
 
     def _heard(self, answer: link.Answer, row: Mapping[str, Any]) -> None:
         """An answer of the cloud: for the audit, and for people when the edge had not warned."""
@@ -209,7 +221,7 @@ class Runner:
         self.counts["reloads"] += 1
         self.plan.say(i18n.text("use.video:edge.reloaded"))
 
-    _refused = ""
+    _refused = _unwritten = ""
 
     def _swap(self, fresh: configs.Config, gears: dict[str, stream.Gear], known: calibrating.Known) -> None:
         """Everything is built before anything is changed; streams that stay go on without a picture lost."""
@@ -276,7 +288,14 @@ class Runner:
             self.plan.say(i18n.text(key, reason=reason, waiting=len(self.spool)))
 
         return link.Link(
-            settings.cloud, secret, self.spool, self._sent, node=self.plan.node, heard=self._heard, say=say
+            settings.cloud,
+            secret,
+            self.spool,
+            self._sent,
+            node=self.plan.node,
+            heard=self._heard,
+            say=say,
+            tell=self.plan.say,
         )
 
     def _stream(self, name: str, settings: configs.Config, gear: stream.Gear) -> stream.Stream:
@@ -309,6 +328,7 @@ class Runner:
                         "waiting": len(d.spool),
                         "sent": d.sent,
                         "failed": d.failed,
+                        "refused": d.refused,
                         "dropped": dict(d.spool.dropped),
                     }
                     for d in self._desks.values()
@@ -318,7 +338,8 @@ class Runner:
                     for n, a in self._audits.items()
                 },
             }
-        stages.write_bytes(self._out / "status.json", json.dumps(found, ensure_ascii=False, indent=1).encode())
+        text = json.dumps(found, ensure_ascii=False, indent=1).encode()
+        self._written(lambda: stages.write_bytes(self._out / "status.json", text))
         return found
 
 

@@ -9,9 +9,16 @@ import time
 from collections.abc import Callable
 
 from taihang.core import errors
+from taihang.engines.notify import webhook
 from taihang.use.video.cascade import spool
 
 _FIRST_PAUSE_S, _IDLE_S = 0.5, 0.5
+_REFUSALS = frozenset({400, 409, 413, 422})
+
+
+def refused(error: webhook.Undelivered) -> bool:
+    """Whether the other end is there and wants just this one thing not: what comes after it may be taken."""
+    return error.message.values.get("status") in _REFUSALS
 
 
 class Sending:

@@ -25,6 +25,7 @@ from taihang.engines import stages
 
 FACTS, FILM = "facts.json", "clip.mp4"
 _JOURNAL = "dropped.jsonl"
+_FIRST_REST_S, _LONGEST_REST_S = 60.0, 3600.0
 _RULED_OUT = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -63,6 +64,7 @@ class Spool:
         self.dropped: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._busy: set[str] = set()
+        self._apart: dict[str, tuple[float, float]] = {}  # until when (monotonic), and how long that was
         self._entries: dict[str, Entry] = {}
         with stages.disk(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,12 @@ class Spool:
     def next(self) -> Entry | None:
         """The gravest that nobody is busy with; it is lent until `done` or `back`."""
         with self._lock:
-            free = [e for e in self._entries.values() if e.id not in self._busy]
+            now = time.monotonic()
+            free = [
+                e
+                for e in self._entries.values()
+                if e.id not in self._busy and self._apart.get(e.id, (0.0, 0.0))[0] <= now
+            ]
             if not free:
                 return None
             best = min(free, key=lambda e: (e.rank, e.id))
@@ -115,10 +122,26 @@ class Spool:
         with self._lock:
             self._busy.discard(entry.id)
 
+    def apart(self, entry: Entry) -> bool:
+        """Its receiver refuses it: it waits for a while, longer each time, and others go on. True the first time."""
+        with self._lock:
+            self._busy.discard(entry.id)
+            last = self._apart.get(entry.id, (0.0, 0.0))[1]
+            rest = min(max(_FIRST_REST_S, 2 * last), _LONGEST_REST_S)
+            self._apart[entry.id] = time.monotonic() + rest, rest
+            return not last
+
+    def lost(self, entry: Entry) -> None:
+        """Somebody took it off the disk: there is nothing to hand on."""
+        self.done(entry)
+        with self._lock:
+            self.dropped["damaged"] += 1
+
     def done(self, entry: Entry) -> None:
         """It was taken: it goes."""
         with self._lock:
             self._busy.discard(entry.id)
+            self._apart.pop(entry.id, None)
             if self._entries.pop(entry.id, None) is not None:
                 self._remove(entry.folder)
 
@@ -162,6 +185,7 @@ class Spool:
             level = str(worst.facts().get("level", ""))
         self._remove(worst.folder)
         del self._entries[worst.id]
+        self._apart.pop(worst.id, None)
         self._drop_note(worst.id, level, worst.size, "full")
         return True
 
