@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -43,7 +43,15 @@ class Outline(words.Word):
     label: str = ""
 
 
+def _told(schema: dict[str, Any]) -> None:
+    """Its kind tells evidence apart, so it must be there though it is always the same."""
+    if "kind" in schema.get("properties", {}) and "kind" not in schema.setdefault("required", []):
+        schema["required"].append("kind")
+
+
 class _Pointer(words.Word):
+    model_config = pydantic.ConfigDict(json_schema_extra=_told)
+
     asset: words.Sha256
     produced_by: tuple[words.Producer, ...] = ()
 

@@ -55,7 +55,12 @@ _FATAL = {
     "words",
     [
         pytest.param(["--phases", "examples,fuzzing", "--max-examples", "1", "--seed", "7"], id="short"),
-        pytest.param(["--max-examples", "20"], id="long", marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
+        # Calls that follow from another reach jobs that are there, whose stream of events lasts as long as they do.
+        pytest.param(
+            ["--max-examples", "20", "--exclude-path-regex", "/events$"],
+            id="long",
+            marks=[pytest.mark.long, pytest.mark.timeout(1800)],
+        ),
     ],
 )
 def test_schemathesis_finds_nothing(words: list[str], tmp_path: Path) -> None:
