@@ -194,6 +194,17 @@ def test_a_json_document_is_a_table(tmp_path: Path) -> None:
     assert _rows(found) == [{"a": 1, "b": None}, {"a": 2, "b": "x"}]
 
 
+def test_half_a_character_costs_no_row_and_is_told(tmp_path: Path) -> None:
+    rows = r'{"a": "whole \ud83d\ude00"}', r'{"a": "cut \ud83d", "l": ["\udc00"]}', r'{"a": "said \\ud83d"}'
+    (tmp_path / "t.jsonl").write_text("\n".join(rows))
+    (tmp_path / "t.json").write_text(f"[{','.join(rows)}]")
+    wanted = [("whole 😀", None), ("cut �", ["�"]), (r"said \ud83d", None)]
+    for name, told in (("t.jsonl", [("halved", 2)]), ("t.json", [("halved-document", None)])):
+        found = opening.open(tmp_path / name)
+        assert [(row["a"], row["l"]) for row in _rows(found)] == wanted
+        assert [(fault.code, fault.line) for fault in found.faults.listed] == told
+
+
 def test_deep_json_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(errors.UserError):
         _open(tmp_path, "[" * 200_000, "t.json")

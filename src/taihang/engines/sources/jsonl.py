@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,21 +50,25 @@ class Json(objects.Objects):
                 if not line.strip():
                     continue
                 try:
-                    found = json.loads(line)
+                    found, halved = objects.loads(line)
                 except (ValueError, RecursionError) as error:
                     noted.add("not_json", part=self.name, line=number, rows=1, reason=str(error)[:200])
                     continue
                 if not isinstance(found, dict):
                     noted.add("not_object", part=self.name, line=number, rows=1)
                     continue
+                if halved:
+                    noted.add("halved", part=self.name, line=number, rows=0)
                 yield found, number
 
     def _of_document(self, raw: Any, noted: faults.Faults) -> Iterator[tuple[dict[str, Any], int]]:
         raw.seek(self.encoding.mark)
         try:
-            items = json.loads(raw.read().decode(self.encoding.codec, "replace"))
+            items, halved = objects.loads(raw.read().decode(self.encoding.codec, "replace"))
         except (ValueError, RecursionError) as error:
             raise errors.UserError("engines.sources:not_json", path=self.name, reason=str(error)[:200]) from None
+        if halved:
+            noted.add("halved_document", part=self.name, rows=0)
         for number, found in enumerate(items, 1):
             if isinstance(found, dict):
                 yield found, number

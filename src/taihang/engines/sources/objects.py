@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,33 @@ from taihang.engines.sources import faults, source, texts
 
 _SAMPLE_ROWS = 10_000
 Object = dict[str, Any]
+
+
+_HALVED = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def loads(text: str | bytes) -> tuple[Any, bool]:
+    """A JSON value, and whether it held halves of characters, as a text does that was cut: they become �.
+
+    Raises ValueError, RecursionError.
+    """
+    found = json.loads(text)
+    shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    if not _HALVED.search(shown):
+        return found, False
+    whole = _whole(found)
+    return whole, whole != found
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(one) for key, one in value.items()}
+    return value
 
 
 class Objects(source.Source):

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from taihang.core import errors, ids
-from taihang.engines.sources import addresses, faults, limits, source, texts
+from taihang.engines.sources import addresses, faults, limits, objects, source, texts
 
 try:
     import redis
@@ -148,7 +148,7 @@ def _row(kind: str, value: Any) -> dict[str, Any]:
 def _of_text(value: str) -> dict[str, Any]:
     if value.startswith("{"):
         try:
-            found = json.loads(value)
+            found, _ = objects.loads(value)
         except (ValueError, RecursionError):
             return {"value": value}
         return {name: one if one is None or isinstance(one, str) else json.dumps(one, ensure_ascii=False)
