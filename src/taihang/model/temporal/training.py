@@ -20,7 +20,6 @@ from taihang.model.temporal import steps as stepping
 
 _CHECKPOINT = "training.pt"
 _KEEP_EVERY = 50  # rounds between checkpoints
-_MEAN = 0.98  # of the running mean over rounds, which is what a run ends with
 _STRIDES = 4  # a clip has a step each half second; key frames lie up to two seconds apart
 _HELD = 5  # every fifth film is held back
 _STAGE = "model.temporal:stage.training"
@@ -107,8 +106,7 @@ def train(films: Sequence[Film], classes: int, plan: Plan, work: Path, progress:
     torch.manual_seed(plan.seed)
     network = nets.build(classes, plan.checkpoint)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=0.02)
-    mean = torch.optim.swa_utils.AveragedModel(network, avg_fn=_blend, use_buffers=True)
-    key, states = _key(usable, plan), {"network": network, "mean": mean, "optimiser": optimiser}
+    key, states = _key(usable, plan), {"network": network, "optimiser": optimiser}
     begun = _resume(work / _CHECKPOINT, key, states)
     weight = _weights(usable)
     network.train()
@@ -128,12 +126,11 @@ def train(films: Sequence[Film], classes: int, plan: Plan, work: Path, progress:
         ((loss * counted[..., None]).sum() / counted.sum().clamp(min=1) / classes).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        mean.update_parameters(network)
         if (round_ + 1) % _KEEP_EVERY == 0 or round_ + 1 == plan.rounds:
             _keep(work / _CHECKPOINT, key, round_ + 1, states)
     progress.update(_STAGE, plan.rounds, plan.rounds)
-    averaged: nets.Network = mean.module
-    return averaged.eval()
+    network.eval()
+    return network
 
 
 def outputs(network: nets.Network, film: Film) -> stepping.Floats:
@@ -148,12 +145,6 @@ def thresholds(network: nets.Network, held: Sequence[Film]) -> tuple[float, ...]
     given = np.concatenate([outputs(network, film) for film in held])
     truth = np.concatenate([film.going_on for film in held])
     return tuple(scoring.best(given[:, k], truth[:, k]) for k in range(truth.shape[1]))
-
-
-def _blend(mean: Any, now: Any, count: Any) -> Any:
-    """The running mean of the weights after one more round; it forgets its beginning faster than what comes later."""
-    keep = min(_MEAN, (1 + float(count)) / (10 + float(count)))
-    return keep * mean + (1 - keep) * now
 
 
 def _pace(share: float) -> float:
