@@ -1,4 +1,4 @@
-"""The films that the shipped classifier learns from: each class comes about, places are shared, labels are of what shows."""
+"""The films that the shipped classifier learns from: each class comes about, places are shared, labels say what shows."""
 
 from __future__ import annotations
 
