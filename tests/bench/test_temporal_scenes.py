@@ -1,4 +1,4 @@
-"""The films that the shipped classifier learns from: each class comes about, places are shared, labels say what shows."""
+"""The films that the shipped classifier learns from: every class is there, places are shared, labels tell the truth."""
 
 from __future__ import annotations
 
