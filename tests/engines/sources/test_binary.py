@@ -269,6 +269,21 @@ def test_values_that_do_not_fit_the_type_of_all_files_are_null_and_told(tmp_path
     assert "t has 2 values that are not timestamp[ns]" in told[1] and "9999-12-31" in told[1]
 
 
+def test_a_name_that_is_not_utf8_is_told_and_the_other_files_are_read(tmp_path: Path) -> None:
+    strange = tmp_path / os.fsdecode("安全.parquet".encode("gbk"))
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "0.parquet")
+    (tmp_path / "0.parquet").rename(strange)
+    for given in (strange, tmp_path):
+        with pytest.raises(errors.UserError, match="not UTF-8") as told:
+            opening.open(given)
+        assert str(told.value).encode()
+    pq.write_table(pa.table({"a": [2]}), tmp_path / "1.parquet")
+    found = opening.open(tmp_path)
+    assert _rows(found) == [{"a": 2}]
+    assert [(f.code, f.part) for f in found.faults.listed] == [("passed-name", r"\xb0\xb2ȫ.parquet")]
+    assert found.faults.lost
+
+
 def test_empty_files_and_folders_are_told(tmp_path: Path) -> None:
     (tmp_path / "e.csv").touch()
     with pytest.raises(errors.UserError, match="empty"):

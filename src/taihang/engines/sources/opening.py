@@ -124,18 +124,22 @@ def _folder(path: Path, table: str | None, remembered: memory.Memory | None) -> 
     passed: list[tuple[Path, str]] = []
     for file, reason in paths.files(path):
         kind = SUFFIXES.get(file.suffix.lower(), "")
-        if reason or kind not in _IN_FOLDERS:
+        if paths.shown(file) != str(file):
+            passed.append((file, "name"))
+        elif reason or kind not in _IN_FOLDERS:
             passed.append((file, reason or "kind"))
         else:
             found[kind].append(file)
     if not found:
+        for file in (file for file, reason in passed if reason == "name"):
+            raise errors.UserError("engines.sources:no_utf8", path=paths.shown(file))
         raise errors.UserError("engines.sources:empty_folder", path=path)
     kind = max(sorted(found), key=lambda k: len(found[k]))
     passed += [(file, "kind") for other, files in found.items() if other != kind for file in files]
     opener = functools.partial(_open_file, kind)
     made = folder.Folder(path, kind, found[kind], opener, remembered.notes(path) if remembered else None)
     for file, reason in passed:
-        made.faults.add(f"passed_{reason}", part=file.relative_to(path).as_posix())
+        made.faults.add(f"passed_{reason}", part=paths.shown(file.relative_to(path)))
     return made
 
 

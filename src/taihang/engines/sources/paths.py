@@ -11,12 +11,19 @@ from taihang.core import errors, ids
 from taihang.engines.sources import limits
 
 
+def shown(path: Path) -> str:
+    r"""The path as text; bytes of a name that are not UTF-8, which no report can hold, as \xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def existing(given: str) -> Path:
     """The path of a regular, readable, non-empty file or of a folder; links that the user names are followed.
 
-    Raises errors.UserError: missing, no right to read, a device or a pipe, empty.
+    Raises errors.UserError: missing, no right to read, a device or a pipe, empty, a name that is no text.
     """
     path = Path(given)
+    if shown(path) != str(path):
+        raise errors.UserError("engines.sources:no_utf8", path=shown(path))
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
