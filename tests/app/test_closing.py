@@ -234,6 +234,24 @@ def test_what_is_not_fully_known_is_not_called_clean(plant: Plant) -> None:
     assert not (plant.folder / "q").exists()
 
 
+def test_a_version_that_cannot_be_read_whole_verifies_nothing(plant: Plant) -> None:
+    plant.write(_table(bad_names=(7,)))
+    plant.assess()
+    ident = plant.ticket("has-name")
+    plant.at.move(ident, "resolved", reason="fixed")
+    options = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    pq.write_table(_table(), plant.orders, row_group_size=1000, **options)
+    column = pq.ParquetFile(plant.orders).metadata.row_group(3).column(1)
+    data = bytearray(plant.orders.read_bytes())
+    data[column.data_page_offset + 200] ^= 0x40
+    plant.orders.write_bytes(data)
+    card = closing.verify(plant.at, ident, plant.version())
+    assert card.state == "resolved"
+    assert "could not be read (at least 1000 rows)" in str(plant.at.history(ident)[-1])
+    pq.write_table(_table(), plant.orders, row_group_size=1000)
+    assert closing.verify(plant.at, ident, plant.version()).state == "verified"
+
+
 class Verbs:
     """The command line in this process: what it prints, and its exit code."""
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from taihang.app import home, inspect
 from taihang.catalog.tickets import desk, policy, words
-from taihang.core import errors, ids
+from taihang.core import errors, finding, i18n, ids
 from taihang.core import words as core
 from taihang.data.quality import assessment, changes, history, recheck, target, verdicts
 from taihang.engines.predict import loading
@@ -166,16 +166,31 @@ def _rerun(  # noqa: PLR0917 - what was judged, and all that names it
         for o in found.outcomes
         if len(o.rows)
     }
+    unread = _unread(found)
     return words.Rerun(
         version=version,
-        judged={o.compiled.rule.id: o.judged for o in found.outcomes},
+        judged={o.compiled.rule.id: 0 if o.compiled.rule.id in unread else o.judged for o in found.outcomes},
         number=on.number,
         findings=verdicts.findings(found, hashes, {}),
-        not_judged=verdicts.not_judged(found),
+        not_judged=(*verdicts.not_judged(found), *unread.values()),
         rulebooks=_producers(book),
         rows=rows,
         told=told,
     )
+
+
+def _unread(found: assessment.Assessment) -> dict[str, finding.NotJudged]:
+    """Rules that hold on what was read of a table, while some of it could not be: that proves no fix."""
+    told = {}
+    for outcome in found.outcomes:
+        rule, source = outcome.compiled.rule, found.targets[outcome.compiled.rule.table].source
+        if source.faults.lost and not outcome.broken:
+            values = {"table": rule.table, "lost": source.faults.rows_lost}
+            reason = i18n.Message(key="app:tickets.unread", values=values).both()
+            told[rule.id] = finding.NotJudged(
+                subject="rule", rule=rule.id, title=rule.title, reason=reason, code="unread"
+            )
+    return told
 
 
 def _film(on: Version, book: rulebook.Rulebook, names: Sequence[str]) -> words.Rerun:
