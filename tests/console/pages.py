@@ -6,7 +6,7 @@ import base64
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Pages(chromium.Browser):
         """What the script gives once that is true. Raises AssertionError with the page's text."""
         end = time.monotonic() + self.patience_s * SLOW
         while time.monotonic() < end:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, chromium.Refused):
                 if found := self.run(script, *args):
                     return found
             time.sleep(0.1)
@@ -71,25 +71,37 @@ class Pages(chromium.Browser):
 
     def click(self, found: Any) -> None:
         """Click as a mouse does."""
+
+        def once() -> None:
+            element = found if isinstance(found, dict) else self.named(found)
+            chromium._call(f"{self._at}/element/{element[_ELEMENT]}/click", {})
+
+        self._patiently(once)
+        self.clicks += 1
+
+    def type(self, css: str, text: str, *, clear: bool = True) -> None:
+        """Type into a field."""
+
+        def once() -> None:
+            at = f"{self._at}/element/{self.element(css)[_ELEMENT]}"
+            if clear:
+                chromium._call(f"{at}/clear", {})
+            chromium._call(f"{at}/value", {"text": text})
+
+        self._patiently(once)
+
+    def _patiently(self, once: Callable[[], None]) -> None:
+        """Again while what is meant still moves, or something lies over it."""
         end = time.monotonic() + self.patience_s * SLOW
         while True:
-            element = found if isinstance(found, dict) else self.named(found)
             try:
-                chromium._call(f"{self._at}/element/{element[_ELEMENT]}/click", {})
-                self.clicks += 1
-            except OSError:  # it still moves, or something lies over it
+                once()
+            except (OSError, chromium.Refused):
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.2)
             else:
                 return
-
-    def type(self, css: str, text: str, *, clear: bool = True) -> None:
-        """Type into a field."""
-        element = self.element(css)
-        if clear:
-            chromium._call(f"{self._at}/element/{element[_ELEMENT]}/clear", {})
-        chromium._call(f"{self._at}/element/{element[_ELEMENT]}/value", {"text": text})
 
     def put(self, element: Any, text: str) -> None:
         """Type into a field that was found."""
