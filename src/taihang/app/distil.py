@@ -297,14 +297,16 @@ def _taught(  # noqa: PLR0917 - what a student is made of
     progress: job.Progress,
 ) -> tuple[bytes, bytes]:
     """A student's file and weights; it begins with those of the detector in use, where they fit."""
-    from taihang.model.distil import exporting, training  # noqa: PLC0415 - torch only for those who train
+    from taihang.model.distil import calibration, exporting, training  # noqa: PLC0415 - torch only for those who train
 
     plan = training.Plan(rounds=chosen.rounds, width=chosen.width, seed=chosen.seed)
     begin = training.weights(shelf.weights(shelf.current), len(classes), plan)
     work = home.folder() / "distil" / ids.digest(str(shelf.folder.absolute()).encode())[:16]
     network = training.train(lessons, len(classes), plan, work, progress, earlier=earlier, begin=begin)
     facts = {"taihang": "distil/1", "synthetic": str(chosen.synthetic).lower()}
-    return exporting.exported(network, classes, size, facts=facts), training.kept(network)
+    shown = [one for one in lessons if not pictures.is_view(one.name)]
+    scale = calibration.fitted(network, [*shown, *earlier], len(classes))
+    return exporting.exported(network, classes, size, facts=facts, scale=scale), training.kept(network)
 
 
 def _judged(

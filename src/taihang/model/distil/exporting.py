@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -15,6 +12,8 @@ import onnxruntime
 import torch
 
 from taihang.core import errors
+from taihang.model import quiet
+from taihang.model.distil import calibration
 from taihang.model.distil import network as nets
 
 PARITY = 1e-4  # largest difference allowed between torch's outputs and the exported network's
@@ -30,16 +29,19 @@ def exported(
     *,
     maps: bool = False,
     facts: Mapping[str, str] | None = None,
+    scale: calibration.Scale | None = None,
 ) -> bytes:
     """The file's bytes; `size` is height and width of its input. `maps`: a teacher, which shows its maps too.
-    `facts` are kept in the file's metadata.
+    `facts` are kept in the file's metadata. `scale`: what makes its scores chances.
 
     Raises errors.Failure when the exported network does not say what torch says.
     """
-    whole = nets.Exported(network, maps=maps).eval()
+    whole = nets.Exported(
+        network, maps=maps, scale=None if scale is None else torch.from_numpy(np.asarray(scale, np.float32))
+    ).eval()
     blank = torch.zeros(1, 3, *size)
     held = io.BytesIO()
-    with _quiet(), torch.no_grad():
+    with quiet.quiet(), torch.no_grad():
         torch.onnx.export(
             whole,
             (blank,),
@@ -72,16 +74,3 @@ def _check(whole: nets.Exported, data: bytes, size: tuple[int, int]) -> None:
     apart = max(float(np.abs(np.where(peaks, told[0] - wanted[0], 0)).max()), float(np.abs(told[1] - wanted[1]).max()))
     if not (apart <= PARITY * max(1.0, float(np.abs(wanted[0]).max())) and peaks.mean() > 0.99):
         raise errors.Failure("model.distil:parity", difference=f"{apart:.2e}", limit=PARITY)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Exporters talk to the terminal; whoever trains reads progress there."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

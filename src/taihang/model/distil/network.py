@@ -60,19 +60,24 @@ class Network(torch.nn.Module):
 class Exported(torch.nn.Module):
     """The network for one picture, as it is written to a file, in the form of a detection transformer: `logits`
     (1, cells, classes), `pred_boxes` (1, cells, 4) as centre and size in shares of the picture. A cell that is no peak
-    of its class among its neighbours says nothing, so nothing is left to suppress. With `maps`, also `heat`,
-    `sides` and `attention`, for a student of this one."""
+    of its class among its neighbours says nothing, so nothing is left to suppress. `scale` (classes, 2): by what each
+    class's logits are multiplied, and what is added. With `maps`, also `heat`, `sides` and `attention`, for a student
+    of this one."""
 
-    def __init__(self, network: Network, *, maps: bool) -> None:
+    def __init__(self, network: Network, *, maps: bool, scale: torch.Tensor | None = None) -> None:
         super().__init__()
         self.network = network
         self.maps = maps
+        self.scale = scale
 
     def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """As the class says."""
         seen = self.network(pictures)
         peak = seen.heat >= torch.nn.functional.max_pool2d(seen.heat, 3, 1, 1)
-        logits = torch.where(peak, seen.heat, torch.full_like(seen.heat, _NEVER))
+        heat = seen.heat
+        if self.scale is not None:
+            heat = heat * self.scale[:, 0, None, None] + self.scale[:, 1, None, None]
+        logits = torch.where(peak, heat, torch.full_like(heat, _NEVER))
         edges = corners(seen.sides)
         scale = torch.tensor([pictures.shape[3], pictures.shape[2]] * 2, dtype=torch.float32) / STRIDE
         edges = edges.flatten(2).transpose(1, 2) / scale

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from onnxruntime.quantization import shape_inference
 
 from taihang.core import errors, ids
 from taihang.engines import stages
+from taihang.model import quiet
 from taihang.model.temporal import card as cards
 from taihang.model.temporal import classifier, page, scoring, training
 from taihang.model.temporal import network as nets
@@ -89,7 +87,7 @@ def _write(network: nets.Network, path: Path) -> None:
     """The network as ONNX, for any number of steps."""
     size = (5, len(stepping.PLANES), stepping.HEIGHT, stepping.WIDTH)
     pictures, numbers = torch.randn(size), torch.randn(size[0], len(stepping.NUMBERS))
-    with _quiet(), torch.no_grad():
+    with quiet.quiet(), torch.no_grad():
         torch.onnx.export(
             nets.Exported(network).eval(),
             (pictures, numbers),
@@ -115,7 +113,7 @@ def quantise(plain: Path, small: Path, films: Sequence[training.Film]) -> None:
             return None if part is None else dict(zip(classifier._INPUTS, part, strict=True))
 
     ready = small.with_suffix(".ready.onnx")
-    with _quiet():
+    with quiet.quiet():
         shape_inference.quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
         quantization.quantize_static(
             str(ready),
@@ -125,19 +123,6 @@ def quantise(plain: Path, small: Path, films: Sequence[training.Film]) -> None:
             per_channel=True,
             op_types_to_quantize=["Conv", "MatMul", "Gemm"],
         )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Exporters talk to the terminal; whoever trains reads progress there."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
 
 
 def _run(path: Path, film: training.Film) -> stepping.Floats:
