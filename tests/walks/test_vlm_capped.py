@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer.testing
@@ -17,7 +16,7 @@ from engines.predict import tiny_vlm
 from use.video import films
 
 from taihang.app import cli
-from taihang.model.longcontext import cache
+from tests.model.longcontext import tiny
 
 CAP = 3000  # the question after the pictures takes about 1300 letters, which are its tokens here
 
@@ -35,16 +34,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fullest(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What each layer held after each of its updates."""
-    found: list[int] = []
-    update = cache.CappedLayer.update
-
-    def watched(self: cache.CappedLayer, *args: Any, **kwargs: Any) -> Any:
-        made = update(self, *args, **kwargs)
-        found.append(self.held)
-        return made
-
-    monkeypatch.setattr(cache.CappedLayer, "update", watched)
-    return found
+    return tiny.watched(monkeypatch)
 
 
 def _command(film: Path, model: Path, out: Path) -> list[str]:

@@ -16,7 +16,8 @@ from engines.predict import tiny_vlm  # noqa: E402
 from taihang.core import errors  # noqa: E402
 from taihang.engines.media import clips  # noqa: E402
 from taihang.engines.predict import chat, speaker  # noqa: E402
-from taihang.model.longcontext import answering, budget, cache  # noqa: E402
+from taihang.model.longcontext import answering, budget  # noqa: E402
+from tests.model.longcontext import tiny  # noqa: E402 - after the look for torch
 
 SETTINGS = speaker.Settings(max_tokens=24, total_s=60)
 SIZES = ((112, 84), (56, 56), (84, 112), (112, 84), (112, 112), (28, 84))
@@ -39,16 +40,7 @@ def plain(folder: Path) -> Any:
 @pytest.fixture
 def fullest(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What each layer held after each of its updates."""
-    found: list[int] = []
-    update = cache.CappedLayer.update
-
-    def watched(self: cache.CappedLayer, *args: Any, **kwargs: Any) -> Any:
-        made = update(self, *args, **kwargs)
-        found.append(self.held)
-        return made
-
-    monkeypatch.setattr(cache.CappedLayer, "update", watched)
-    return found
+    return tiny.watched(monkeypatch)
 
 
 def _question(count: int, seed: int = 0) -> list[chat.Message]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from transformers import (
     Qwen2_5_VLConfig,
@@ -12,7 +13,7 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
 )
 
-from taihang.model.longcontext import reading
+from taihang.model.longcontext import cache, reading
 
 FAMILIES = ("qwen2_5_vl", "qwen3_vl")
 TEXT = {
@@ -21,6 +22,20 @@ TEXT = {
     "eos_token_id": 2, "tie_word_embeddings": False,
 }  # fmt: skip
 IMAGE, VIDEO, START, END = 190, 191, 192, 193
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What each layer holds after each of its updates, as they come."""
+    found: list[int] = []
+    update = cache.CappedLayer.update
+
+    def noted(self: cache.CappedLayer, *args: Any, **kwargs: Any) -> Any:
+        made = update(self, *args, **kwargs)
+        found.append(self.held)
+        return made
+
+    monkeypatch.setattr(cache.CappedLayer, "update", noted)
+    return found
 
 
 def model(family: str, dtype: torch.dtype = torch.float32, seed: int = 0, **changes: Any) -> Any:

@@ -33,10 +33,10 @@ Why = Literal["up", "down", "stalled", "size", "end"]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Origin:
-    """Where pictures come from: the file, None for a camera, and what its container's tags say."""
+    """Where pictures come from: the file, None for a camera, and the comment in its container's tags."""
 
     path: Path | None
-    tags: tuple[str, ...]
+    comment: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +104,7 @@ class Live:
         start = 0.0
         for path in self._files():
             with source.opened(path) as opened:
-                self._origin = Origin(path, tuple(map(str, opened.container.metadata.values())))
+                self._origin = Origin(path, opened.container.metadata.get("comment", ""))
                 for one in self._read(opened.container, opened.stream, start, paced=False):
                     yield one
                     start = max(start, one.time_s)
@@ -133,7 +133,7 @@ class Live:
                     stream = next(iter(container.streams.video), None)
                     if stream is None:
                         raise ValueError("no picture")
-                    self._origin = Origin(None, tuple(map(str, container.metadata.values())))
+                    self._origin = Origin(None, container.metadata.get("comment", ""))
                     yield Turn("up", time.monotonic() - began)
                     yield from self._read(container, stream, began, paced=True)
             except (av.error.ExitError, TimeoutError):

@@ -23,18 +23,26 @@ def is_synthetic(path: Path, probe: probing.Probe) -> bool:
 
 def of_origin(origin: live.Origin) -> bool:
     """As `is_synthetic`, of where a live picture comes from."""
-    if any(TAG in tag.lower() for tag in origin.tags):
+    if _says(origin.comment):
         return True
     if origin.path is None or not _beside(origin.path).is_file():
         return False
-    with origin.path.open("rb") as stream:  # read whole only where a manifest may speak of it
-        return _manifested(origin.path, ids.digest_stream(stream))
+    try:
+        with origin.path.open("rb") as stream:  # read whole only where a manifest may speak of it
+            return _manifested(origin.path, ids.digest_stream(stream))
+    except OSError:  # gone meanwhile: what was read of it is watched all the same
+        return False
+
+
+def _says(comment: str) -> bool:
+    # The whole comment, and no other tag: a camera at an ammonia synthesis is a real one.
+    return comment.strip().lower() == TAG
 
 
 def _tagged(path: Path) -> bool:
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
-            return any(TAG in str(v).lower() for v in container.metadata.values())
+            return _says(container.metadata.get("comment", ""))
     except (av.error.FFmpegError, OSError):
         return False
 

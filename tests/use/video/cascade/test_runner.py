@@ -115,7 +115,7 @@ def test_warnings_and_clips_of_rendered_films_say_so_and_others_do_not(tmp_path:
     named = nodes.film(tmp_path / "films" / "c.mp4", 20, [(12, 15)])
     beside = {"synthetic": True, "sha256": ids.digest(named.read_bytes())}
     named.with_suffix(".synthetic.json").write_text(json.dumps(beside), encoding="utf-8")
-    nodes.film(tmp_path / "films" / "d.mp4", 20, [(12, 15)])
+    nodes.film(tmp_path / "films" / "d.mp4", 20, [(12, 15)], comment="Synthetic ammonia plant, gate 2")
     plan = edge.settings([str(tmp_path / "films")], rules=nodes.rules(tmp_path), detector="bright")
     out = tmp_path / "out"
     edge.run(plan, out=out)

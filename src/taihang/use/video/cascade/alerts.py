@@ -88,26 +88,20 @@ class Desk:
         entry = self.spool.next()
         if entry is None:
             return False
-        try:
+
+        def send() -> bool:
             self._send(entry)
-        except FileNotFoundError:
-            self.spool.lost(entry)
             return True
-        except webhook.Undelivered as error:
-            if not sending.refused(error):
-                self.spool.back(entry)
-                raise
-            # This one alone: graver ones may come behind it.
+
+        def refusal(error: webhook.Undelivered, first: bool) -> None:
             self.refused += 1
-            if self.spool.apart(entry):
+            if first:
                 self._say(i18n.text("use.video:edge.refused", id=entry.id, reason=str(error)))
-            return True
-        except BaseException:
-            self.spool.back(entry)
-            raise
-        self.spool.done(entry)
-        self.sent += 1
-        self._thread.reached()
+
+        if sending.handed(self.spool, entry, send, refusal):
+            self.spool.done(entry)
+            self.sent += 1
+            self._thread.reached()
         return True
 
 

@@ -204,7 +204,8 @@ class Link:
         entry = self.spool.next()
         if entry is None:
             return False
-        try:
+
+        def send() -> tuple[dict[str, Any], _Said]:
             facts, film = entry.facts(), entry.film()
             body = {"node": self._node, "id": entry.id, "sha256": entry.sha256, "facts": entry.body().decode(),
                     "clip": base64.b64encode(film).decode()}  # fmt: skip
@@ -213,25 +214,20 @@ class Link:
                 # Whoever answered has not taken this segment: it is not given up.
                 self.sent.counts["acknowledged wrongly"] += 1
                 raise ValueError(f"{self._url}: acknowledged {said.id or '-'} for {entry.id}")
-        except FileNotFoundError:
-            self.spool.lost(entry)
-            return True
-        except webhook.Undelivered as error:
-            if not sending.refused(error):
-                self.spool.back(entry)
-                raise
-            # This one alone: what waits behind it is another matter.
+            return facts, said
+
+        def refusal(error: webhook.Undelivered, first: bool) -> None:
             self.sent.counts["refused"] += 1
             self._thread.reached()
-            if self.spool.apart(entry):
+            if first:
                 self._tell(i18n.text("use.video:edge.refused", id=entry.id, reason=str(error)))
-            return True
-        except BaseException:
-            self.spool.back(entry)
-            raise
-        self.sent.note(entry, facts)
-        self.spool.done(entry)
-        self._take(said)
+
+        taken = sending.handed(self.spool, entry, send, refusal)
+        if taken is not None:
+            facts, said = taken
+            self.sent.note(entry, facts)
+            self.spool.done(entry)
+            self._take(said)
         return True
 
     def _ask(self) -> bool:

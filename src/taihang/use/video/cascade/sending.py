@@ -7,18 +7,48 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from taihang.core import errors
 from taihang.engines.notify import webhook
 from taihang.use.video.cascade import spool
 
 _FIRST_PAUSE_S, _IDLE_S = 0.5, 0.5
+_Said = TypeVar("_Said")
 _REFUSALS = frozenset({400, 409, 413, 422})
 
 
 def refused(error: webhook.Undelivered) -> bool:
     """Whether the other end is there and wants just this one thing not: what comes after it may be taken."""
     return error.message.values.get("status") in _REFUSALS
+
+
+def handed(
+    waiting: spool.Spool,
+    entry: spool.Entry,
+    send: Callable[[], _Said],
+    refusal: Callable[[webhook.Undelivered, bool], None],
+) -> _Said | None:
+    """Send one that was lent; what was said to it when it was taken (it is still to be told `done`), else None.
+
+    One that somebody took off the disk is lost. One that is refused by itself waits apart, and `refusal` is told why
+    and whether for the first time; others go on. After any other failure it waits, and the failure is raised.
+    """
+    try:
+        return send()
+    except webhook.Undelivered as error:
+        if not refused(error):
+            waiting.back(entry)
+            raise
+        refusal(error, waiting.apart(entry))
+        return None
+    except BaseException as error:
+        # Only its own files: one that the sending lacks, such as a certificate, is no reason to give it up.
+        if isinstance(error, FileNotFoundError) and not entry.whole:
+            waiting.lost(entry)
+            return None
+        waiting.back(entry)
+        raise
 
 
 class Sending:

@@ -40,6 +40,11 @@ class Entry:
     sha256: str
     folder: Path
 
+    @property
+    def whole(self) -> bool:
+        """False when somebody took it off the disk."""
+        return (self.folder / FACTS).is_file()
+
     def body(self) -> bytes:
         """What is told, as it was written. Raises OSError."""
         return (self.folder / FACTS).read_bytes()
