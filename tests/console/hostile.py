@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from fixtures import holdings
 
 from taihang.app import places as placing
@@ -31,9 +34,7 @@ FORGED = (
 
 def put(console: Running) -> dict[str, str]:
     """Things of another tenant, and hostile ones of one's own, put straight into the store."""
-    where = placing.Places(console.home, f"sqlite:///{console.home / 'taihang.db'}", (console.home / "blobs").as_uri())
-    whole = platform.open_platform(where)
-    try:
+    with _opened(console) as whole:
         known = asset.Asset(kind="table", name="secret-plan.csv", sha256="a" * 64, size=1, tenant="mine-b")
         other = whole.catalogue(principal.Principal(name="x", tenant="mine-b"))
         version = other.register(known)
@@ -45,5 +46,23 @@ def put(console: Running) -> dict[str, str]:
             mine.record(holdings.report_of(one, 60, SCRIPT), made.id, kind="assess")
         gone = mine.register(asset.Asset(kind="video", name="gone.mp4", sha256="b" * 64, size=1))
         return {"version": version.id, "asset": version.asset_id, "hostile": made.id, "gone": gone.id}
+
+
+def report_again(console: Running, times: int) -> None:
+    """So many more reports, on one more table."""
+    with _opened(console) as whole:
+        mine = whole.catalogue(principal.Principal(name="x", tenant="default"))
+        one = asset.Asset(kind="table", name="again.csv", sha256="c" * 64, size=1)
+        made = mine.register(one)
+        for number in range(times):
+            mine.record(holdings.report_of(one, number + 1, "again"), made.id, kind="assess")
+
+
+@contextlib.contextmanager
+def _opened(console: Running) -> Iterator[platform.Platform]:
+    where = placing.Places(console.home, f"sqlite:///{console.home / 'taihang.db'}", (console.home / "blobs").as_uri())
+    whole = platform.open_platform(where)
+    try:
+        yield whole
     finally:
         whole.close()

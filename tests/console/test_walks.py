@@ -15,7 +15,7 @@ import pytest
 from taihang.app import ledger
 from taihang.app.client.client import Client
 from taihang.trust.ledger import verify
-from tests.console import pages
+from tests.console import hostile, pages
 from tests.console.running import PASSWORD, Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900 * pages.SLOW)]
@@ -252,12 +252,21 @@ def test_an_owner_works_a_ticket_to_verified(console: Running, visitor: pages.Pa
 
 @pytest.mark.long
 def test_an_auditor_verifies_a_report(console: Running, visitor: pages.Pages, foreign: dict[str, str]) -> None:
+    hostile.report_again(console, 11)
     report = console.client.get("reports", version=foreign["hostile"])["items"][0]["id"]
     button = "document.querySelector(`a[href='/api/v1/reports/${arguments[0]}/proof']`)?.closest('tr').querySelector('button')"
     # A decision is sealed a moment after it was made.
     visitor.patience_s = 120.0
     visitor.goto("/audit")
     visitor.until("return fetch(`/api/v1/reports/${arguments[0]}/proof`).then(a => a.ok)", report)
+    # Others have reported since: an older report is some pages on.
+    first = "document.querySelector('a[href$=\"/proof\"]').href"
+    for _ in range(50):
+        if visitor.run(f"return !!{button}", report):
+            break
+        shown = visitor.until(f"return {first}")
+        visitor.click(visitor.t("later"))
+        visitor.until(f"return {first} !== arguments[0]", shown)
     visitor.click(visitor.until(f"return {button}", report))
     visitor.until(f"return {button}.closest('td').innerText.includes(arguments[1])", report, visitor.t("audit.holds"))
     assert visitor.run("return document.querySelectorAll('.th-state-done').length") == 1

@@ -40,3 +40,26 @@ def test_suppression_keeps_no_two_that_overlap_and_drops_none_without_a_better(e
             assert not better
         else:
             assert any(scores[k] >= scores[place] for k in better)
+
+
+@given(
+    st.lists(box, min_size=2, max_size=40).map(lambda v: np.array(v, np.float32)),
+    st.sampled_from([0.3, 0.5, 1.0]),
+    st.sampled_from([0.4, 1.0]),
+    st.integers(0, 2**32 - 1),
+)
+def test_few_boxes_are_suppressed_as_many_are(edges, overlap, within, seed):
+    random = np.random.default_rng(seed)
+    scores, classes = random.integers(0, 5, len(edges)).astype(np.float32) / 4, random.integers(0, 2, len(edges))
+    alone = boxes.suppress(edges, scores, classes, overlap, within)
+    # As many more boxes as make the other way be taken, far away and of a class of their own.
+    count = boxes.ONE_BY_ONE + 1
+    far = np.stack([np.arange(count) * 10.0 + 1000, np.zeros(count), np.arange(count) * 10.0 + 1005, np.ones(count)], 1)
+    among = boxes.suppress(
+        np.concatenate([edges, far.astype(np.float32)]),
+        np.concatenate([scores, np.zeros(count, np.float32)]),
+        np.concatenate([classes, np.full(count, 7)]),
+        overlap,
+        within,
+    )
+    assert [place for place in among if place < len(edges)] == list(alone)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
-_FEW = 100  # boxes of which every pair is measured at once
+ONE_BY_ONE = 64  # so many boxes and fewer are compared in plain numbers
 
 
 def iou(first: Array, second: Array) -> Array:
@@ -36,21 +36,42 @@ def suppress(
     """
     if len(scores) < 2:
         return np.arange(len(scores), dtype=np.int64)
+    if len(scores) <= ONE_BY_ONE:
+        return _one_by_one(boxes, scores, classes, overlap, within)
     order = np.lexsort((np.arange(len(scores)), -scores))
     kept: list[int] = []
     alive = np.ones(len(scores), bool)
-    few = len(scores) <= _FEW
-    rivalry = _rivals(boxes, boxes, overlap, within) & (classes[:, None] == classes) if few else None
     for place in order:
         if not alive[place]:
             continue
         kept.append(int(place))
-        if rivalry is not None:
-            alive &= ~rivalry[place]
-        else:
-            rivals = np.flatnonzero(alive & (classes == classes[place]))
-            alive[rivals[_rivals(boxes[place : place + 1], boxes[rivals], overlap, within)[0]]] = False
+        rivals = np.flatnonzero(alive & (classes == classes[place]))
+        alive[rivals[_rivals(boxes[place : place + 1], boxes[rivals], overlap, within)[0]]] = False
         alive[place] = False
+    return np.array(kept, np.int64)
+
+
+def _one_by_one(
+    boxes: Array, scores: Array, classes: npt.NDArray[np.int64], overlap: float, within: float
+) -> npt.NDArray[np.int64]:
+    """`suppress` for few boxes, in plain numbers: calls on arrays would cost more than what is in them."""
+    sides, kinds = boxes.tolist(), classes.tolist()
+    worth = scores.tolist()
+    kept: list[int] = []
+    better: dict[int, list[tuple[float, float, float, float, float]]] = {}
+    for place in sorted(range(len(worth)), key=lambda i: -worth[i]):
+        x0, y0, x1, y1 = sides[place]
+        size = max(x1 - x0, 0.0) * max(y1 - y0, 0.0)
+        rivals = better.setdefault(kinds[place], [])
+        for a0, b0, a1, b1, theirs in rivals:
+            shared = max(min(x1, a1) - max(x0, a0), 0.0) * max(min(y1, b1) - max(y0, b0), 0.0)
+            if shared > 0 and (
+                shared > overlap * (size + theirs - shared) or (within < 1 and shared > within * min(size, theirs))
+            ):
+                break
+        else:
+            kept.append(place)
+            rivals.append((x0, y0, x1, y1, size))
     return np.array(kept, np.int64)
 
 

@@ -61,13 +61,12 @@ class OnnxPredictor:
         where, classes, scores = self._read(self._run(tensor))
         # `not below` would let NaN through; it was refused in `_run`.
         kept = np.flatnonzero((scores >= self._threshold) & (classes >= 0) & (classes < len(self.classes)))
-        kept = kept[np.argsort(-scores[kept], kind="stable")][:_MOST_CANDIDATES]
-        where, classes, scores = where[kept], classes[kept], scores[kept]
+        if len(kept) > _MOST_CANDIDATES:
+            kept = kept[np.argsort(-scores[kept], kind="stable")][:_MOST_CANDIDATES]
         if self._layout.suppress:
-            best = geometry.suppress(where, scores, classes, self._overlap)
-            where, classes, scores = where[best], classes[best], scores[best]
-        where = where * np.tile(back, 2)
-        return contract.detections(frame, where, scores, [self.classes[c] for c in classes])
+            kept = kept[geometry.suppress(where[kept], scores[kept], classes[kept], self._overlap)]
+        shown = where[kept].reshape(-1, 2, 2) * back
+        return contract.detections(frame, shown, scores[kept], [self.classes[c] for c in classes[kept].tolist()])
 
     def _room(self) -> layouts.Array:
         """Where a thread's pictures go on their way in: fresh memory for each would cost more than filling it."""
@@ -88,7 +87,7 @@ class OnnxPredictor:
             values = self._session.run(self._outputs, feed)
         except Exception as error:
             raise self._broken(_line(error)) from error
-        if not all(np.isfinite(v).all() for v in values if v.dtype.kind == "f"):
+        if not all(_finite(v) for v in values if v.dtype.kind == "f"):
             raise self._broken("NaN / inf")
         return dict(zip(self._outputs, values, strict=True))
 
@@ -179,6 +178,13 @@ def _session(path: Path, threads: int) -> tuple[onnxruntime.InferenceSession, An
 
 def _ports(ports: Sequence[Any]) -> list[layouts.Port]:
     return [layouts.Port(p.name, tuple(d if isinstance(d, int) and d > 0 else None for d in p.shape)) for p in ports]
+
+
+def _finite(values: layouts.Array) -> bool:
+    # A sum of squares shows every NaN and inf in one pass; what overflows it is looked at again.
+    flat = values.ravel()
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat)) or np.isfinite(values).all())
 
 
 def _line(error: Exception) -> str:

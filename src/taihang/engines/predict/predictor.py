@@ -33,6 +33,7 @@ DETECTIONS = pa.schema(
 )
 SMALLEST_PX = 1.0
 _NONE = DETECTIONS.empty_table()
+_ROW = pa.struct(list(DETECTIONS))
 
 
 class Calibration(words.Word):
@@ -120,30 +121,23 @@ def detections(frame: media.Frame, boxes: npt.ArrayLike, scores: npt.ArrayLike, 
 
     `boxes` (n, 4) as x0, y0, x1, y1 in shown pixels, `scores` (n,), `labels` n names.
     """
-    if not len(labels):
-        return _NONE
-    edges = np.asarray(boxes, np.float32).reshape(-1, 4)
-    values = np.asarray(scores, np.float32).reshape(-1)
     height, width = frame.image.shape[:2]
-    edges = np.clip(edges, 0, np.array([width, height, width, height], np.float32))
-    kept = (edges[:, 2] - edges[:, 0] >= SMALLEST_PX) & (edges[:, 3] - edges[:, 1] >= SMALLEST_PX)
-    places: list[int] = np.flatnonzero(kept).tolist()
+    edges = np.asarray(boxes, np.float32).reshape(-1, 4).tolist()
+    values = np.asarray(scores, np.float32).reshape(-1).tolist()
+    # A frame has few boxes: numbers one by one, and one array of rows, cost less than a call for each column.
+    rows = []
+    for (x0, y0, x1, y1), score, label in zip(edges, values, labels, strict=True):
+        x0, x1 = min(max(x0, 0.0), width), min(max(x1, 0.0), width)
+        y0, y1 = min(max(y0, 0.0), height), min(max(y1, 0.0), height)
+        if x1 - x0 >= SMALLEST_PX and y1 - y0 >= SMALLEST_PX:
+            rows.append((-score, label, x0, y0, x1, y1))
+    if not rows:
+        return _NONE
     # Ties are broken by place, so that equal input gives an equal table.
-    order = sorted(places, key=lambda i: (-float(values[i]), labels[i], *map(float, edges[i])))
-    edges, values = edges[order], np.clip(values[order], 0, 1)
-    count = len(order)
-    # One array for all sides, of which each column is a part: making arrays costs more than what is in them.
-    sides = pa.array(edges.T.ravel())
-    return pa.Table.from_arrays(
-        [
-            pa.array(np.full(count, frame.number, np.int32)),
-            pa.array(np.full(count, frame.time_s, np.float64)),
-            pa.array([labels[i] for i in order], pa.string()),
-            pa.array(values),
-            *(sides.slice(side * count, count) for side in range(4)),
-        ],
-        schema=DETECTIONS,
-    )
+    rows.sort()
+    number, time_s = frame.number, frame.time_s
+    found = [(number, time_s, label, min(max(-less, 0.0), 1.0), *sides) for less, label, *sides in rows]
+    return pa.Table.from_struct_array(pa.array(found, _ROW))
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:

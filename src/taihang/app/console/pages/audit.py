@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nicegui import ui
@@ -32,12 +33,7 @@ async def audit(looking: visit.Visit) -> None:
             ui.label(key).classes("th-mono th-key")
             ui.label(t("audit.offline")).classes("th-note")
     with frame.card(t("audit.reports")):
-        reports = (await looking.api.get("reports", limit=10))["items"]
-        if not reports:
-            frame.calm("description", t("audit.no_reports"))
-        else:
-            heads = [t(f"audit.{name}") for name in ("kind", "hash", "at", "check")]
-            frame.table(heads, [functools.partial(_report, looking, one, key) for one in reports])
+        told = ui.column().classes("w-full gap-0")
     with frame.card(t("audit.decisions")):
         subject = ui.input(t("audit.subject"), value=looking.query.get("subject", "")[:200]).props(
             "outlined dense clearable debounce=400 maxlength=200"
@@ -53,17 +49,35 @@ async def audit(looking: visit.Visit) -> None:
                 return
             heads = [t(f"audit.{name}") for name in ("position", "at", "kind", "subject", "check")]
             frame.table(heads, [functools.partial(_row, looking, one, key) for one in page["items"]])
-            if page["next"]:
-                ui.button(t("later"), on_click=frame.acting(looking, lambda: show(page["next"]))).props(
-                    "flat no-caps"
-                ).classes("self-end")
+            _on(looking, page, show)
 
     async def changed() -> None:
         looking.state(subject=subject.value)
         await show()
 
     subject.on_value_change(frame.acting(looking, changed))
+    await _reports(looking, told, key)
     await show()
+
+
+async def _reports(looking: visit.Visit, body: ui.column, key: str, after: str | None = None) -> None:
+    """Every report, the newest first, ten at a time: an older one can be asked about as well."""
+    page = await looking.api.get("reports", after=after, limit=10)
+    body.clear()
+    with body:
+        if not page["items"]:
+            frame.calm("description", looking.t("audit.no_reports"))
+            return
+        heads = [looking.t(f"audit.{name}") for name in ("kind", "hash", "at", "check")]
+        frame.table(heads, [functools.partial(_report, looking, one, key) for one in page["items"]])
+        _on(looking, page, lambda following: _reports(looking, body, key, following))
+
+
+def _on(looking: visit.Visit, page: dict[str, Any], show: Callable[[str], Awaitable[None]]) -> None:
+    """A button to what follows a page, where anything does."""
+    if page["next"]:
+        button = ui.button(looking.t("later"), on_click=frame.acting(looking, lambda: show(page["next"])))
+        button.props("flat no-caps").classes("self-end")
 
 
 async def _state(looking: visit.Visit) -> None:
