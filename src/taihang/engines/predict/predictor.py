@@ -126,9 +126,9 @@ def detections(frame: media.Frame, boxes: npt.ArrayLike, scores: npt.ArrayLike, 
     values = np.asarray(scores, np.float32).reshape(-1).tolist()
     # A frame has few boxes: numbers one by one, and one array of rows, cost less than a call for each column.
     rows = []
-    for (x0, y0, x1, y1), score, label in zip(edges, values, labels, strict=True):
-        x0, x1 = min(max(x0, 0.0), width), min(max(x1, 0.0), width)
-        y0, y1 = min(max(y0, 0.0), height), min(max(y1, 0.0), height)
+    for (left, top, right, bottom), score, label in zip(edges, values, labels, strict=True):
+        x0, x1 = min(max(left, 0.0), width), min(max(right, 0.0), width)
+        y0, y1 = min(max(top, 0.0), height), min(max(bottom, 0.0), height)
         if x1 - x0 >= SMALLEST_PX and y1 - y0 >= SMALLEST_PX:
             rows.append((-score, label, x0, y0, x1, y1))
     if not rows:
