@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from taihang.app import cataloguing
+from taihang.app import assess, cataloguing, cli
 from taihang.app.verbs import certificates, mask, monitors, tables, text
 from taihang.trust.ledger import keys
 
@@ -80,3 +81,20 @@ def test_a_catalogue_that_cannot_be_written_is_told_and_spoils_nothing(place: Pa
     assert "could not be put into the catalogue" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert (place / "a" / "report.json").is_file()
+
+
+def test_what_was_found_is_said_although_no_later_run_will_know_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home that nobody can make: the report is written and told, then what could not be kept."""
+    monkeypatch.setenv("TAIHANG_HOME", "/proc/nothing-is-made-here")
+    table = tmp_path / "a.csv"
+    table.write_text("id,x\n1,2\n2,3\n")
+    done = CliRunner().invoke(cli.app, ["assess", str(table), "--out", str(tmp_path / "out"), "--lang", "en"])
+    assert isinstance(done.exception, assess.Unkept)
+    assert done.exception.exit_code == 3
+    assert "2 rows read" in done.stdout
+    assert (tmp_path / "out" / "report.html").exists()
+    assert "cannot read or keep the record of earlier runs" in str(done.exception)
+    again = pickle.loads(pickle.dumps(done.exception))
+    assert str(again) == str(done.exception)

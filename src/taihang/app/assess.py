@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -58,6 +59,18 @@ class Assessed:
     exit_code: int
     sampled: int | None = None
     annotations: tuple[str, ...] = ()
+
+
+class Unkept(errors.Failure):
+    """All was judged and the report is written (`done`), but no later run will know of this one."""
+
+    def __init__(self, failure: errors.Failure, done: Assessed) -> None:
+        super().__init__(failure.message.key, **failure.message.values)
+        self.done = done
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Through a process pool goes what is said, not the whole report.
+        return (functools.partial(errors.Failure, self.message.key, **self.message.values), ())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -120,7 +133,8 @@ def assess(
     (COCO, YOLO, Pascal VOC) or texts (JSON Lines, Alpaca) is observed first: `data.quality.media.tables`
     names what rules then see, and without `rules` the book `dataset-quality` judges it. `as_of` is the
     moment for freshness. A rulebook with a lock file beside it is used only as it was locked. Raises errors.UserError
-    for what cannot be used and for a rule that cannot run, errors.Failure when the machine fails.
+    for what cannot be used and for a rule that cannot run, errors.Failure when the machine fails: Unkept when only the
+    record for later runs could not be written.
     """
     options = options or Options()
     if not sources:
@@ -184,8 +198,12 @@ def _assessed(  # noqa: PLR0917 - what assess was given
             paths = bundle.write(report, out, i18n.current(), files, options.formats)
     failed = floor is not None and any(f.level.reaches(floor) for f in report.findings)
     lines = options.gate.write(report, gate.places(book) if rules is not None else {}, floor)
-    made.keep(report)
-    return Assessed(report, paths.page, made.found, 1 if failed else 0, options.sample if cut else None, lines)
+    done = Assessed(report, paths.page, made.found, 1 if failed else 0, options.sample if cut else None, lines)
+    try:
+        made.keep(report)
+    except errors.Failure as failure:
+        raise Unkept(failure, done) from failure
+    return done
 
 
 def _seen(sources: Sequence[str], options: Options) -> dataset.Dataset | None:

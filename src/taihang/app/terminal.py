@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -104,6 +105,18 @@ def summary(done: inspect.Inspection) -> None:
         ratio = f"{one.took_s / one.duration_s:.2f}" if one.duration_s else "–"
         _line("app:summary.took", took=f"{one.took_s:.1f}", duration=f"{one.duration_s:.1f}", ratio=ratio)
         _line("app:summary.report", path=one.page)
+
+
+@contextlib.contextmanager
+def judged_all_the_same() -> Iterator[None]:
+    """Say what was found also when the record for later runs could not be kept, before that is said."""
+    from taihang.app import assess  # noqa: PLC0415 - most verbs judge no table
+
+    try:
+        yield
+    except assess.Unkept as failure:
+        assessed(failure.done)
+        raise
 
 
 def assessed(done: assess.Assessed) -> None:

@@ -90,7 +90,7 @@ def _assess(
         terminal.remote(far)
         raise typer.Exit(max(one.exit_code for one in far))
     memory.frugal()
-    with terminal.Progress() as progress:
+    with terminal.judged_all_the_same(), terminal.Progress() as progress:
         options = assess.Options(
             formats=bundle.asked(formats),
             show_values=show_values,

@@ -59,7 +59,7 @@ def _text(
     opinion = None
     if judge is not None:
         opinion = opinions.Options(judge, model, key, size, tokens, money, price, labels)
-    with terminal.Progress() as progress:
+    with terminal.judged_all_the_same(), terminal.Progress() as progress:
         done = texts.text(
             source, out=out, column=column, rules=rules, words_list=words, reference=reference, lang=lang,
             fail_on=fail_on, opinion=opinion, options=options, progress=progress,
