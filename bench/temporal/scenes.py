@@ -1,19 +1,21 @@
 """Films to train the shipped temporal classifier on: drawn by the project's own renderer, with their labels.
 
-    python -m bench.temporal.scenes FOLDER [--worn 30] [--fixed 32] [--first 1002]
+    python -m bench.temporal.scenes FOLDER [--worn 30] [--fixed 60] [--first 1002]
 
 Writes FOLDER/NAME.mp4 and FOLDER/labels.csv, which `taihang temporal train FOLDER` takes. Films that are
 there are not drawn again. Seeds start at 1000, so that no bench or sample shows a scene of the training.
 What costs is a frame, what teaches is a scene. So films are short, only the frames that a step looks at are drawn
 (a key frame and the two after it, every half second: at work a step sees no others either), and three films of a
-worn camera show one place; they are held back together. The coder's settings vary from film to film as cameras' do:
-B-frames, quality.
+worn camera show one place; they are held back together. A fixed camera knows one chamber, which a network would learn
+by heart: so each film of it is a placement of its own, a part of the picture, mirrored or not, lighter or darker. The
+coder's settings vary from film to film as cameras' do: B-frames, quality.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import json
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +35,57 @@ SHARED = {"worn": 3, "fixed": 1}  # films in one place: a roadway costs as much 
 EVENTS = (("step", 4, 8), ("fall", 4, 6), ("crowding", 4, 7))
 CROWD = 3
 MOVES = 0.3  # metres a second
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Placement:
+    """How a fixed camera hangs: `left`, `top`, `zoom` of the picture that it takes in, `mirrored`, `gamma`."""
+
+    left: int = 0
+    top: int = 0
+    zoom: float = 1.0
+    mirrored: bool = False
+    gamma: float = 1.0
+
+    @classmethod
+    def of(cls, plan: script.Script, seed: int) -> Placement:
+        """The placement of a film: drawn for a fixed camera; a worn one goes where it goes."""
+        if plan.camera != "fixed":
+            return cls()
+        dice = np.random.default_rng((seed, 47))
+        zoom = float(dice.uniform(1, 1.5))
+        spare = np.array([plan.width, plan.height]) * (1 - 1 / zoom)
+        # People stand in the middle and below: a part without them would show nothing.
+        left, top = (spare * (float(dice.uniform(0.2, 0.8)), float(dice.uniform(0.3, 0.9)))).astype(int)
+        return cls(int(left), int(top), zoom, bool(dice.random() < 0.5), float(dice.uniform(0.7, 1.4)))
+
+    def shoot(self, picture: np.ndarray) -> np.ndarray:
+        """What is seen of a picture (h, w, 3) uint8."""
+        height, width = picture.shape[:2]
+        part = picture[
+            self.top : self.top + round(height / self.zoom), self.left : self.left + round(width / self.zoom)
+        ]
+        seen = cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) if self.zoom > 1 else part
+        lit = (255 * (np.arange(256) / 255) ** self.gamma).round().astype(np.uint8)
+        return np.ascontiguousarray(cv2.LUT(seen, lit)[:, :: -1 if self.mirrored else 1])
+
+    def boxes(self, table: pa.Table, width: int, height: int) -> pa.Table:
+        """`truth.BOXES` as they are seen; what is cut away is not visible."""
+        found = {}
+        for first, last, start, size in (("x0", "x1", self.left, width), ("y0", "y1", self.top, height)):
+            found[first], found[last] = (
+                np.clip((table[name].to_numpy() - start) * self.zoom, 0, size) for name in (first, last)
+            )
+        if self.mirrored:
+            found["x0"], found["x1"] = width - found["x1"], width - found["x0"]
+        now = (found["x1"] - found["x0"]) * (found["y1"] - found["y0"])
+        whole = (table["x1"].to_numpy() - table["x0"].to_numpy()) * (table["y1"].to_numpy() - table["y0"].to_numpy())
+        shown = now / np.maximum(whole * self.zoom**2, 1e-6)
+        found["visible"] = table["visible"].to_numpy() * np.minimum(shown, 1)
+        for name, values in found.items():
+            place = table.schema.get_field_index(name)
+            table = table.set_column(place, table.schema.field(name), pa.array(values.astype(np.float32)))
+        return table
 
 
 def spans(flags: np.ndarray) -> list[tuple[float, float]]:
@@ -123,7 +176,7 @@ def shared(camera: str, seed: int) -> int:
 def render(path: Path, plan: script.Script, seed: int) -> tuple[pa.Table, list[actor.Actor]]:
     """Write the film; where everybody is, as `truth.BOXES`, and the people."""
     place, people = setting(plan, seed)
-    rows, glass = film.Rows(plan), lens.Lens(plan, seed)
+    rows, glass, hung = film.Rows(plan), lens.Lens(plan, seed), Placement.of(plan, seed)
     with av.open(str(path), "w") as container:
         container.metadata["comment"] = "synthetic"
         coder = {"preset": "veryfast", "crf": str(22 + seed % 3 * 3), "sc_threshold": "0", "threads": "1",
@@ -137,18 +190,18 @@ def render(path: Path, plan: script.Script, seed: int) -> tuple[pa.Table, list[a
             rows.add(number, people, place.grounds, drawn)
             picture = cv2.blur(here.picture, (here.smear, 1)) if here.smear > 1 else here.picture
             picture = glass.shoot(picture, number, [one.lamp for one in drawn if one.visible > 0.5])
-            shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            shown = av.VideoFrame.from_ndarray(hung.shoot(picture), format="rgb24")
             shown.pts = number
             container.mux(stream.encode(shown))
         container.mux(stream.encode())
-    return rows.table(), people
+    return hung.boxes(rows.table(), plan.width, plan.height), people
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--worn", type=int, default=30)
-    parser.add_argument("--fixed", type=int, default=32)
+    parser.add_argument("--fixed", type=int, default=60)
     parser.add_argument("--first", type=int, default=1002)
     options = parser.parse_args()
     cv2.setNumThreads(1)

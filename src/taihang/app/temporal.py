@@ -45,7 +45,7 @@ def train(
     clips: Path_,
     *,
     out: Path_,
-    rounds: int = 600,
+    rounds: int = 1200,
     presence: tuple[str, ...] | None = None,
     checkpoint: Path_ | None = None,
     teacher: Path_ | None = None,

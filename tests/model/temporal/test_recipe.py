@@ -135,6 +135,54 @@ def test_a_run_that_was_stopped_goes_on_and_ends_as_an_unbroken_one(made, tmp_pa
         assert torch.equal(value, again.state_dict()[name]), name
 
 
+def test_fresh_layers_pass_on_what_they_are_given():
+    """Where what passes shrinks layer by layer, batch normalisation divides by its epsilon: nothing is learnt."""
+    torch.manual_seed(0)
+    net, small = network.build(2).train(), []
+    for part in net.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            part.register_forward_hook(lambda part, given, _: small.append(float(given[0].detach().var()) / part.eps))
+    net(torch.randn(2, 4, len(steps.PLANES), 64, 64), torch.zeros(2, 4, len(steps.NUMBERS)))
+    assert len(small) > 20
+    assert min(small) > 100
+
+
+def test_a_step_is_judged_at_work_as_the_network_learnt_to(tmp_path):
+    """By statistics of the last weights: those of the way there would make other answers of the same steps."""
+    plan = training.Plan(rounds=20, films=4, length=4)
+    net = training.train(FILMS, 2, plan, tmp_path, job.Silent())
+    pictures, numbers, _, _ = training._batch(FILMS, dataclasses.replace(plan, films=24), np.random.default_rng(1))
+    with torch.no_grad():
+        at_work, learning = net.eval()(pictures, numbers), net.train()(pictures, numbers)
+    assert float((at_work - learning).abs().mean()) < 0.2 * float(learning.std())
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_part_of_a_picture_nearer_is_that_part_everywhere_and_moves_faster(seed):
+    """A bright square that moves alike in all steps: wherever it lands, its planes land together."""
+    pictures = np.zeros((3, len(steps.PLANES), steps.HEIGHT, steps.WIDTH), np.float32)
+    pictures[:, 0, 20:44, 40:88] = 1
+    pictures[:, 1, 20:44, 40:88] = 0.5
+    found = training._nearer(pictures, np.random.default_rng(seed))
+    assert found.shape == pictures.shape
+    assert np.array_equal(found[0], found[1])
+    inside = found[0, 0] > 0.999
+    assert inside.sum() >= (pictures[0, 0] > 0.999).sum() * 0.8
+    zoom = found[0, 1][inside] / 0.5
+    assert np.ptp(zoom) < 1e-4
+    assert 1 <= zoom.mean() <= training._NEAREST
+
+
+def test_what_varies_in_training_leaves_the_film_as_it_was():
+    one = FILMS[0]
+    before = one.steps.planes.copy(), one.steps.numbers.copy()
+    for number in range(10):
+        training._batch([one], dataclasses.replace(PLAN, films=4), np.random.default_rng(number))
+    assert np.array_equal(one.steps.planes, before[0])
+    assert np.array_equal(one.steps.numbers, before[1])
+
+
 def test_nothing_to_learn_from_is_one_line(tmp_path):
     with pytest.raises(errors.UserError, match=r"nothing to learn|没有可学习"):
         training.train([], 2, PLAN, tmp_path, job.Silent())
@@ -162,11 +210,10 @@ def test_a_checkpoint_gives_its_backbone(tmp_path):
     assert torch.allclose(got[stem][:, 0], source.state_dict()[stem].mean(1))
 
 
-@pytest.mark.long
 def test_it_learns_what_is_easy(tmp_path):
     films = [film(seed, 16) for seed in range(10)]
     learnt, held = training.split(films)
-    net = training.train(learnt, 2, training.Plan(rounds=80, films=4, length=8), tmp_path / "w", job.Silent())
+    net = training.train(learnt, 2, training.Plan(rounds=60, films=4, length=4), tmp_path / "w", job.Silent())
     said = exporting.export(net, CLASSES, ("left",), (learnt, held), tmp_path / "o", synthetic=True)
     assert min(said.trained.f1.values()) > 0.9
     assert min(said.trained.f1_int8.values()) > 0.85

@@ -17,7 +17,7 @@ app = group("help.temporal_group")
 def _train(
     clips: Annotated[Path, typer.Argument(metavar="FOLDER", help=t("help.temporal_clips"))],
     out: Annotated[Path, typer.Option("--out", help=t("help.temporal_out"))],
-    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1_000_000, help=t("help.temporal_rounds"))] = 600,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1_000_000, help=t("help.temporal_rounds"))] = 1200,
     presence: Annotated[str | None, typer.Option("--presence", metavar="A,B", help=t("help.temporal_presence"))] = None,
     checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help=t("help.temporal_checkpoint"))] = None,
     teacher: Annotated[

@@ -91,7 +91,7 @@ def build(classes: int, checkpoint: Path | None = None) -> Network:
     planes = len(stepping.PLANES)
     if checkpoint is None:
         config = transformers.MobileViTConfig(num_channels=planes, output_stride=16, **_SMALL)
-        return Network(classes, transformers.MobileViTModel(config, expand_output=False))
+        return Network(classes, _begun(transformers.MobileViTModel(config, expand_output=False)))
     try:
         config = transformers.AutoConfig.from_pretrained(str(checkpoint), local_files_only=True)
         if config.model_type != _FAMILY:
@@ -113,3 +113,19 @@ def build(classes: int, checkpoint: Path | None = None) -> Network:
         reason = " ".join(str(error).split())[:200]
         raise errors.UserError("model.temporal:checkpoint", path=checkpoint, reason=reason) from error
     return Network(classes, wider)
+
+
+def _begun(backbone: Any) -> Any:
+    """Fresh weights that keep the size of what passes (He et al., ICCV 2015; Glorot and Bengio, AISTATS 2010).
+
+    The model's own draw all from a normal distribution of deviation 0.02, the factors of batch normalisation too, which
+    are to begin at one: then what passes shrinks fifty times a layer, until the variance to divide by is below epsilon.
+    """
+    for part in backbone.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+        elif isinstance(part, torch.nn.Linear):
+            torch.nn.init.xavier_normal_(part.weight)
+        elif isinstance(part, torch.nn.BatchNorm2d):
+            torch.nn.init.ones_(part.weight)
+    return backbone
