@@ -77,3 +77,40 @@ def test_keys_in_order_spill_nothing_and_are_given_again_when_it_ends(
         found = pile.repeated()
         pile.close()
     assert found.tolist() == [n for n, key in enumerate(numbers) if counted[key] > 1]
+
+
+@pytest.mark.parametrize("in_memory", [1, 5_000, 1 << 20])
+@given(
+    batches=st.lists(
+        st.tuples(st.integers(0, 3), st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)), max_size=30)),
+        max_size=8,
+    )
+)
+def test_hashes_that_repeat_with_rows_close_and_far(
+    in_memory: int, batches: list[tuple[int, list[tuple[int, int]]]]
+) -> None:
+    """Rows that are missing in between, that begin again, and that are too far apart for one block."""
+    hashes = np.random.default_rng(7).integers(0, 2**64, 41, np.uint64)
+    keys, rows, row = [], [], 0
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(piles, "_BLOCK", 64)
+        patch.setattr(piles, "_LOW", np.uint64(63))
+        pile = piles.Pile(Path(folder), in_memory, hashed=True)
+        for far, batch in batches:
+            places = row + far * 100 + np.cumsum([step for _, step in batch], dtype=np.int64)
+            pile.add(hashes[[key for key, _ in batch]], places)
+            keys += [key for key, _ in batch]
+            rows += places.tolist()
+            row = rows[-1] if rows else 0
+        found = pile.repeated()
+        pile.close()
+    counted = collections.Counter(keys)
+    assert found.tolist() == [row for key, row in zip(keys, rows, strict=True) if counted[key] > 1]
+
+
+def test_hashes_that_are_alike_but_for_their_lowest_bits_are_given_to_be_compared(tmp_path: Path) -> None:
+    """They count as equal here: whoever asks compares values, so that nothing is missed."""
+    pile = piles.Pile(tmp_path, hashed=True)
+    one = pow(int(piles._ODD), -1, 2**64)
+    pile.add(np.array([one, one * 2 % 2**64, 1 << 63], np.uint64), np.arange(3))
+    assert pile.repeated().tolist() == [0, 1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from taihang.core import errors, job
-from taihang.data.quality import passes, piles, planning, sets, setting_aside, spanned, target
+from taihang.data.quality import passes, piles, planning, sets, setting_aside, spanned, tallies, target
 from taihang.engines import tables
 from taihang.engines.sources import faults
 from taihang.rules import kinds, rulebook
@@ -47,6 +47,7 @@ class Local:
         self.keep, self.progress, self.unfinished = keep, progress, unfinished
         self.kept: dict[str, setting_aside.SetAside] = {}
         self.met: dict[str, faults.Faults] = {}
+        self.added: dict[int, Any] = {}
 
     def table(self, name: str) -> passes.Found:
         """One scan for all conditions, and what set rules need beside it.
@@ -99,10 +100,16 @@ class Local:
         """The scan; of a large table in spans that are written down, which keys have no part in."""
 
         def scan(on: target.Target, progress: job.Progress | None = self.progress) -> passes.Scanned:
-            return passes.scanned(self.engine, on, self.plan, keys, aside=aside, known=known, progress=progress)
+            return passes.scanned(
+                self.engine, on, self.plan, keys, aside=aside, known=known, kept=kept, progress=progress
+            )
 
+        kept: tallies.Tallies | None = tallies.Tallies(self.plan.totals, on.name, on.source.schema)
         if self.unfinished is None or keys or not self.unfinished.spans[on.name]:
-            return scan(on)
+            found = scan(on)
+            self.added |= kept.totals() if kept else {}
+            return found
+        kept = None  # of what was judged before there is none
         if self.unfinished.holds(on, self.plan):
             aside.give_up()  # what was judged before is not at hand
         told, rows = self.progress, on.source.rows or 0
@@ -113,7 +120,9 @@ class Local:
 
     def totals(self) -> list[Any]:
         """All totals."""
-        return self.totalled(self.plan.totals)
+        left = [n for n in range(len(self.plan.totals)) if n not in self.added]
+        found = self.added | dict(zip(left, self.totalled([self.plan.totals[n] for n in left]), strict=True))
+        return [found[n] for n in range(len(self.plan.totals))]
 
     def totalled(self, wanted: Sequence[planning.Total]) -> list[Any]:
         """Some totals, read here; each table's faults stay those of its scan."""
@@ -176,7 +185,8 @@ class Local:
                     if sql not in found:
                         filtered = step.compiled.filter.columns if step.compiled.filter else ()
                         # Keys that come in order spill nothing, where they can be read again if they cease to.
-                        pile = piles.Pile(self.folder, ascending=exact and self.targets[name].source.columnar)
+                        ascending = exact and self.targets[name].source.columnar
+                        pile = piles.Pile(self.folder, ascending=ascending, hashed=not exact)
                         found[sql] = _Stack(sql, pile, exact, [], (*check.columns, *filtered))
                     found[sql].rules.append(rule.id)
             yield list(found.values())

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from taihang.core import job
-from taihang.data.quality import piles, planning, sets, setting_aside, shapes, target
+from taihang.data.quality import conditions, piles, planning, sets, setting_aside, tallies, target
 from taihang.data.quality import positions as positioning
 from taihang.engines import tables
 from taihang.engines.sources import source as sourcing
@@ -82,9 +82,10 @@ def scanned(
     *,
     aside: setting_aside.SetAside | None = None,
     known: Sequence[Rows] = (),
+    kept: tallies.Tallies | None = None,
     progress: job.Progress | None = None,
 ) -> Scanned:
-    """One pass: conditions are evaluated for each row, and keys put onto their piles.
+    """One pass: conditions are evaluated for each row, keys put onto their piles, and totals `kept`.
 
     Bad rows are set `aside` with their values, and those `known` to be bad before. Memory follows the
     bad rows: a position each for every rule that a row breaks.
@@ -93,28 +94,27 @@ def scanned(
     steps = [s for s in plan.steps if s.compiled.rule.table == on.name]
     wanted = {s.test for s in steps if s.check is None}
     filters = {s.test: s.compiled.filter.sql for s in steps if s.check is None and s.compiled.filter is not None}
-    used = sorted(plan.columns.get(on.name, set()))
-    parts = shapes.split(tests, on.source.schema, [*on.source.schema.names, on.row_column])
-    columns = [f"{sql} AS v{n}" for n, sql in parts.sql.items()]
-    columns += [f"({sql}) AS f{n}" for n, sql in filters.items()]
-    columns += [f"{sql} AS k{n}" for n, (sql, _) in enumerate(stacks.values())]
-    columns.append(f"{tables.quoted(on.row_column)} AS row")
+    parts = conditions.split(tests, on.source.schema, [*on.source.schema.names, on.row_column])
     found = Scanned(0, {}, [0] * len(tests), [0] * len(tests), dict.fromkeys(filters, 0))
-    counting = _Counting(found, parts, {n: _Growing() for n in wanted}, aside)
+    counting = _Counting(found, parts, {n: _Growing() for n in wanted}, aside, known=known, kept=kept)
     # What any pass reads is read here: rows that are lost to one of them are lost to this one, and told.
     read = on.source.schema.names if aside is not None and aside.wanted else sorted(plan.read(on.name))
-    with on.shown(engine, "t", used, beside=target.Beside(read, counting.seen, parts.shapes)):
-        for batch in engine.batches(f"SELECT {', '.join(columns)} FROM t", _BATCH_ROWS):
-            rows = batch.column(batch.num_columns - 1).to_numpy()
-            bad = counting.counted(batch, rows)
+    if parts.sql or filters or stacks:
+        columns = [f"{sql} AS v{n}" for n, sql in parts.sql.items()]
+        columns += [f"({sql}) AS f{n}" for n, sql in filters.items()]
+        columns += [f"{sql} AS k{n}" for n, (sql, _) in enumerate(stacks.values())]
+        # A literal may look like a column: then one more is shown.
+        used = [c for c in sorted(plan.columns[on.name]) if tables.quoted(c) in " ".join(columns)]
+        columns.append(f"{tables.quoted(on.row_column)} AS row")
+        with on.shown(engine, "t", used, beside=target.Beside(read, counting.seen, parts.shapes)):
+            for batch in engine.batches(f"SELECT {', '.join(columns)} FROM t", _BATCH_ROWS):
+                counting.counted(batch, list(filters), [pile for _, pile in stacks.values()])
+                _tell(progress, "data.quality:stage.rows", found.total, on)
+    else:
+        for start, chunk in on.chunks(read):
+            counting.seen(start, chunk)
+            counting.judged(start, start + chunk.data.num_rows, [])
             _tell(progress, "data.quality:stage.rows", found.total, on)
-            for place, n in enumerate(filters, start=len(parts.sql)):
-                found.through[n] += batch.column(place).true_count
-            _stacked([pile for _, pile in stacks.values()], batch, len(parts.sql) + len(filters), rows)
-            if aside is not None and len(rows):
-                first, stop = int(rows[0]), int(rows[-1]) + 1
-                before = [some[slice(*np.searchsorted(some, [first, stop]))] for some in known]
-                aside.judged(first, stop if stop - first == len(rows) else -1, [*bad, *before])
     found.rows = {n: counting.parts.pop(n).rows() for n in sorted(wanted)}
     return found
 
@@ -125,30 +125,34 @@ class _Counting:
     def __init__(
         self,
         found: Scanned,
-        split: shapes.Split,
+        split: conditions.Split,
         parts: dict[int, _Growing],
         aside: setting_aside.SetAside | None,
+        *,
+        known: Sequence[Rows],
+        kept: tallies.Tallies | None,
     ) -> None:
-        self.found, self.split, self.parts, self.aside = found, split, parts, aside
+        self.found, self.split, self.parts, self.aside, self.known, self.kept = found, split, parts, aside, known, kept
 
     def seen(self, start: int, chunk: sourcing.Chunk) -> None:
         """Judge what a chunk's bytes decide; called in the query's threads, one at a time."""
         bad = []
-        texts: dict[str, shapes.Texts] = {}
-        for n, direct in self.split.direct.items():
-            where, true, unknown = direct.judge(chunk.data.column(direct.column), texts)
+        held = conditions.Held(chunk.data)
+        for n, condition in self.split.direct.items():
+            where, true, unknown = conditions.judge(condition, held)
             self.found.true[n] += true
             self.found.unknown[n] += unknown
             if true and n in self.parts:
                 bad.append(np.arange(start, start + true) if where is None else where + start)
                 self.parts[n].add(bad[-1])
+        if self.kept is not None:
+            self.kept.add(chunk.data)
         if self.aside is not None:
             self.aside.see(start, chunk, bad)
 
-    def counted(self, batch: pa.RecordBatch, rows: Rows) -> list[Rows]:
-        """Count a batch's verdicts; gives the bad rows of each condition that has some."""
-        self.found.total += len(rows)
-        bad = []
+    def counted(self, batch: pa.RecordBatch, filters: Sequence[int], heaps: Sequence[piles.Pile]) -> None:
+        """Count a batch of the query's result: verdicts, which rows go through filters, keys, the rows' positions."""
+        rows, bad = batch.column(batch.num_columns - 1).to_numpy(), []
         for place, n in enumerate(self.split.sql):
             column = batch.column(place)
             count = column.true_count
@@ -157,7 +161,19 @@ class _Counting:
             if count and n in self.parts:
                 bad.append(rows[pc.indices_nonzero(column).to_numpy()])
                 self.parts[n].add(bad[-1])
-        return bad
+        for place, n in enumerate(filters, start=len(self.split.sql)):
+            self.found.through[n] += batch.column(place).true_count
+        _stacked(heaps, batch, len(self.split.sql) + len(filters), rows)
+        if len(rows):
+            first, stop = int(rows[0]), int(rows[-1]) + 1
+            self.judged(first, stop if stop - first == len(rows) else -1, bad, len(rows))
+
+    def judged(self, first: int, stop: int, bad: Sequence[Rows], rows: int | None = None) -> None:
+        """All that is asked of the rows from `first` to before `stop` is known."""
+        self.found.total += stop - first if rows is None else rows
+        if self.aside is not None:
+            before = [some[slice(*np.searchsorted(some, [first, stop]))] for some in self.known]
+            self.aside.judged(first, stop, [*bad, *before])
 
 
 def keyed(

@@ -18,7 +18,6 @@ import sqlglot
 import sqlglot.errors
 from sqlglot import exp
 
-from taihang.engines import tables
 from taihang.rules import pattern, predicate
 
 LONGEST = 64
@@ -59,8 +58,9 @@ class Texts:
             self._good[places] = good
         return self._good[places]
 
-    def nullable(self, found: Flags) -> pa.Array:
-        """The same, NULL for NULL."""
+    def match(self, shape: Shape) -> pa.Array:
+        """Whether each is of a shape; NULL for NULL."""
+        found = shape.found(self)
         if not self.values.null_count:
             return pa.array(found)
         return pa.array(found, mask=self.values.is_null().to_numpy(zero_copy_only=False))
@@ -73,12 +73,12 @@ class Fixed:
     column: str
     options: tuple[Places, ...]
 
-    def match(self, texts: Texts) -> pa.Array:
-        """Whether each text is of this shape; NULL for NULL."""
+    def found(self, texts: Texts) -> Flags:
+        """Whether each text is of this shape; anything for NULL."""
         found = texts.of(self.options[0])
         for places in self.options[1:]:
             found = found | texts.of(places)
-        return texts.nullable(found)
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Holding:
     ranges: pattern.Ranges
     pattern: str
 
-    def match(self, texts: Texts) -> pa.Array:
-        """Whether each text holds one; NULL for NULL."""
+    def found(self, texts: Texts) -> Flags:
+        """Whether each text holds one; anything for NULL."""
         some = texts.lengths > 0
         found = np.zeros(len(some), bool)
         if len(texts.data):
@@ -101,67 +101,10 @@ class Holding:
         rest = np.flatnonzero(some & ~found)
         if len(rest):
             found[rest] = pc.match_substring_regex(texts.values.take(pa.array(rest)), self.pattern).fill_null(False)
-        return texts.nullable(found)
+        return found
 
 
 Shape = Fixed | Holding
-
-
-@dataclasses.dataclass(frozen=True)
-class Direct:
-    """A condition that a column's own bytes decide: NULL or not, or not of a shape."""
-
-    column: str
-    null: bool | None
-    shape: Shape | None = None
-
-    def judge(self, values: pa.Array, texts: dict[str, Texts]) -> tuple[Rows | None, int, int]:
-        """Where the condition is TRUE (None for every row), how often, and how often it is NULL.
-
-        `texts` are those of the chunk's columns that were looked at already.
-        """
-        unknown = values.null_count
-        if self.shape is None:
-            true = unknown if self.null else len(values) - unknown
-            if true == len(values):
-                return None, true, 0
-            return (np.flatnonzero(values.is_null() if self.null else values.is_valid()) if true else _NO_ROWS), true, 0
-        if self.column not in texts:
-            texts[self.column] = Texts(values)
-        found = self.shape.match(texts[self.column])
-        good = found.true_count
-        if good == len(values):
-            return _NO_ROWS, 0, 0
-        bad = found.fill_null(not self.null).to_numpy(zero_copy_only=False)
-        where = np.flatnonzero(~bad)
-        return where, len(where), 0 if self.null else unknown
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Conditions by their numbers: as SQL, with columns of shapes that it reads, or decided directly."""
-
-    sql: dict[int, str]
-    shapes: dict[str, Shape]
-    direct: dict[int, Direct]
-
-
-def split(tests: Sequence[str], schema: pa.Schema, taken: Collection[str]) -> Split:
-    """Take out of conditions, SQL that `predicate` or `sets` made, what costs less by Arrow's own bytes."""
-    known = {}
-    for field in schema:
-        if _is_plain(field.type):
-            known[f"({tables.quoted(field.name)} IS NULL)"] = Direct(field.name, null=True)
-            known[f"coalesce({tables.quoted(field.name)} IS NOT NULL, FALSE)"] = Direct(field.name, null=False)
-    changed, shapes = taken_out(tests, schema, taken)
-    for name, shape in shapes.items():
-        column = tables.quoted(shape.column)
-        known[f'(NOT "{name}")'] = Direct(shape.column, null=False, shape=shape)
-        known[f'({column} IS NULL OR NOT "{name}")'] = Direct(shape.column, null=True, shape=shape)
-    direct = {n: known[sql] for n, sql in enumerate(changed) if sql in known}
-    left = {n: sql for n, sql in enumerate(changed) if n not in direct}
-    used = {name: shape for name, shape in shapes.items() if any(f'"{name}"' in sql for sql in left.values())}
-    return Split(left, used, direct)
 
 
 def taken_out(tests: Sequence[str], schema: pa.Schema, taken: Collection[str]) -> tuple[list[str], dict[str, Shape]]:
@@ -173,11 +116,11 @@ def taken_out(tests: Sequence[str], schema: pa.Schema, taken: Collection[str]) -
     used = {name.casefold() for name in taken}
     changed = []
     for sql in tests:
-        tree = _tree(sql) if "REGEXP_" in sql else None
-        if tree is None:
+        whole = tree(sql) if "REGEXP_" in sql else None
+        if whole is None:
             changed.append(sql)
             continue
-        nodes: list[exp.Expr] = list(tree.find_all(exp.RegexpFullMatch, exp.RegexpLike))
+        nodes: list[exp.Expr] = list(whole.find_all(exp.RegexpFullMatch, exp.RegexpLike))
         for node in nodes:
             shape, rest = _shape(node, schema)
             if shape is None:
@@ -192,13 +135,14 @@ def taken_out(tests: Sequence[str], schema: pa.Schema, taken: Collection[str]) -
                 left = node.copy()
                 left.set("expression", exp.Literal.string(rest))
                 instead = exp.paren(exp.or_(left, instead))
-            tree = instead if node is tree else tree
+            whole = instead if node is whole else whole
             node.replace(instead)
-        changed.append(tree.sql(dialect=predicate.DIALECT))
+        changed.append(whole.sql(dialect=predicate.DIALECT))
     return changed, {name: shape for shape, name in found.items()}
 
 
-def _tree(sql: str) -> exp.Expr | None:
+def tree(sql: str) -> exp.Expr | None:
+    """A condition taken apart; None for what cannot be."""
     try:
         return sqlglot.parse_one(sql, dialect=predicate.DIALECT)
     except (sqlglot.errors.SqlglotError, RecursionError):
@@ -213,7 +157,7 @@ def _shape(node: exp.Expr, schema: pa.Schema) -> tuple[Shape | None, str | None]
     plain = isinstance(text, exp.Column) and isinstance(wanted, exp.Literal) and wanted.is_string
     if not plain or text.table or node.args.get("flag") or node.args.get("options"):
         return None, None
-    if text.name not in schema.names or not _is_text(schema.field(text.name).type):
+    if text.name not in schema.names or not is_text(schema.field(text.name).type):
         return None, None
     try:
         tree = pattern.parse(wanted.this)
@@ -247,15 +191,8 @@ def _inside(node: pattern.Node) -> pattern.Node:
     return _inside(inner) if again else inner
 
 
-def _is_plain(kind: pa.DataType) -> bool:
-    """True for types whose NULLs are all in the column's own bits."""
-    of = pa.types
-    return any(
-        is_it(kind) for is_it in (of.is_primitive, of.is_string, of.is_large_string, of.is_decimal, of.is_boolean)
-    )
-
-
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """True for a column of texts, each with its own bytes."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 

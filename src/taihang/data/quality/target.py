@@ -137,7 +137,7 @@ class Target:
                     rows = np.arange(start, start + chunk.data.num_rows)
                     arrays = [chunk.data.column(f.name) for f in fields]
                     texts = {s.column: shapes.Texts(chunk.data.column(s.column)) for s in made.values()}
-                    arrays += [shape.match(texts[shape.column]) for shape in made.values()]
+                    arrays += [texts[shape.column].match(shape) for shape in made.values()]
                     batch = pa.RecordBatch.from_arrays([*arrays, pa.array(rows)], schema=schema)
                     if wanted is not None:
                         batch = batch.take(pa.array(wanted.within(start, start + chunk.data.num_rows) - start))
