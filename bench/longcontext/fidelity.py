@@ -70,6 +70,8 @@ def eviction(family: str, room: list[float]) -> Iterator[Case]:
         shared = dataclasses.replace(choose, shared=2)
         yield Case("the same, layers 0-1 share", kept, dataclasses.replace(plan, choose=shared))
         yield Case("eviction, mixed, no probe", kept, blind)
+        unlike = needle.chooser("key-diff", sizes)
+        yield Case("eviction, key-diff, no probe", kept, dataclasses.replace(blind, choose=unlike))
         for told, one in (("the same", plan), ("no probe", blind)):
             for first in (0, 1):
                 merged = dataclasses.replace(one, pairs=pairs.Pairs(first))

@@ -10,7 +10,8 @@ questions after each, and asked about others of 64 that it has not seen. `recall
 answers, over caps from the whole sequence down to a few tokens beside a window, the sinks and the most
 recent ones in them; `kl` and `agree` are the distance to, and the top-1 agreement with, the full cache.
 `recency` is plain truncation with attention sinks (StreamingLLM), `uniform` evenly spread tokens,
-`key-norm`, `value-norm` and `attention` the scores of that name, `mixed` attention times value norm;
+`key-norm`, `value-norm` and `attention` the scores of that name, `key-diff` how little a key looks like the others,
+`mixed` attention times value norm;
 `+ probe` lets the question look back after each window. The weights are kept in FOLDER, for
 `bench.longcontext.kvpress_peer`, which reads the same films with kvpress's methods.
 """

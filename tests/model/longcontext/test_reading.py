@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="could not import torch (./check --h
 from transformers import cache_utils  # noqa: E402
 
 from taihang.core import errors  # noqa: E402
-from taihang.model.longcontext import budget, pairs, policy, reading, sparse, storage  # noqa: E402
+from taihang.model.longcontext import budget, cache, pairs, policy, reading, sparse, storage  # noqa: E402
 from tests.model.longcontext import tiny  # noqa: E402 - after the look for torch
 
 AMPLE = budget.Cap(4000, 64, recent=8)
@@ -184,8 +184,19 @@ def test_evenly_spread_tokens_are_in_no_step_with_the_frames(period: int) -> Non
     """Whatever place in its frame a token has, about as many of its kind stay as of any other."""
     frames, share = 200, 0.25
     places = torch.arange(period * frames).float().view(1, 1, -1)
-    marks = policy.Marks(places, places, places, places, places)
+    marks = policy.Marks(*[places] * 6)
     kept = policy.SCORES["uniform"](marks)[0, 0].topk(round(share * period * frames)).indices
     assert (torch.bincount(kept % period, minlength=period) / frames - share).abs().max() < 0.15
     quarters = torch.bincount(kept * 4 // (period * frames), minlength=4) / len(kept)
     assert (quarters - 0.25).abs().max() < 0.1
+
+
+def test_of_keys_that_all_say_the_same_those_go_first_and_the_odd_one_stays() -> None:
+    made = torch.Generator().manual_seed(0)
+    keys = torch.tensor([1.0, 0, 0, 0]) + 0.05 * torch.randn(1, 2, 30, 4, generator=made)
+    keys[0, 0, 11] = torch.tensor([0.0, 3, 0, 0])
+    keys[0, 1, 17] = torch.tensor([-0.1, 0, 0, 0])
+    held = cache.CappedCache(1)
+    held.layers[0].update(keys, torch.ones(1, 2, 30, 4))
+    held.shrink([4], policy.Policy("key-diff", sinks=2, recent=1, pool=1))
+    assert held.layers[0].marks.places[0].tolist() == [[0, 1, 11, 29], [0, 1, 17, 29]]

@@ -192,6 +192,8 @@ class CappedCache(cache_utils.Cache):
         Adjacent layers may share one choice (`policy.Policy.shared`), from what all of them know if they hold the same
         tokens. Pairs (`pairs.Pairs`) share what they hold, too.
         """
+        for layer in self.layers if chosen.compares else ():
+            layer.marks.compared(layer.keys_now())
         index: torch.Tensor | None = None
         for group in self._groups:
             number, layer = group[0], self.layers[group[0]]

@@ -14,7 +14,7 @@ import torch
 
 from taihang.core import errors
 
-Name = Literal["recency", "uniform", "value-norm", "key-norm", "attention", "mixed"]
+Name = Literal["recency", "uniform", "value-norm", "key-norm", "key-diff", "attention", "mixed"]
 
 
 @dataclasses.dataclass(slots=True)
@@ -22,7 +22,8 @@ class Marks:
     """What is known of the tokens that a layer holds; all of shape (batch, heads, tokens).
 
     `places` are positions in the whole sequence, `used` the attention that probes and the last queries
-    of each window paid, `values` and `keys` the Euclidean norms, `event` the event's number.
+    of each window paid, `values` and `keys` the Euclidean norms, `event` the event's number, `odd` how little a key
+    looks like the others, from -1 to 1, where a policy asks for it.
     """
 
     places: torch.Tensor
@@ -30,12 +31,13 @@ class Marks:
     values: torch.Tensor
     keys: torch.Tensor
     event: torch.Tensor
+    odd: torch.Tensor
 
     @classmethod
     def empty(cls) -> Marks:
         """Of no token."""
         none = torch.zeros(1, 0, 0)
-        return cls(none, none, none, none, none)
+        return cls(none, none, none, none, none, none)
 
     @classmethod
     def fresh(
@@ -49,6 +51,7 @@ class Marks:
             values.float().norm(dim=-1),
             keys.float().norm(dim=-1),
             (torch.zeros_like(places) if events is None else events).expand(shape).clone(),
+            torch.zeros(shape, device=keys.device),
         )
 
     def joined(self, other: Marks) -> Marks:
@@ -70,6 +73,11 @@ class Marks:
         """Those at `index` (batch, heads, kept)."""
         return Marks(*(getattr(self, f).gather(-1, index) for f in _FIELDS))
 
+    def compared(self, keys: torch.Tensor) -> None:
+        """Note how far each of `keys` (batch, heads, tokens, width) points away from their common direction."""
+        directions = torch.nn.functional.normalize(keys.float(), dim=-1)
+        self.odd = -torch.nn.functional.cosine_similarity(directions, directions.mean(-2, keepdim=True), dim=-1)
+
     def looked(self, query: torch.Tensor, keys: torch.Tensor, scaling: float, weight: float) -> None:
         """Add the attention of `query` (batch, query heads, queries, width) to `keys`, causally, to `used`.
 
@@ -87,7 +95,7 @@ class Marks:
 
 
 _WORD = 1 << 32
-_FIELDS = ("places", "used", "values", "keys", "event")
+_FIELDS = ("places", "used", "values", "keys", "event", "odd")
 _Score = Callable[[Marks], torch.Tensor]
 
 
@@ -105,6 +113,8 @@ SCORES: dict[str, _Score] = {
     "uniform": _spread,
     "value-norm": lambda marks: marks.values,
     "key-norm": lambda marks: -marks.keys,
+    # What is told already goes first: Park et al., KeyDiff, 2025.
+    "key-diff": lambda marks: marks.odd,
     "attention": lambda marks: marks.used,
     # What a token adds to an output is its attention times its value.
     "mixed": lambda marks: (marks.used + 1e-6) * marks.values,
@@ -137,6 +147,11 @@ class Policy:
     def watches(self) -> bool:
         """True when attention has to be observed."""
         return self.name in {"attention", "mixed"}
+
+    @property
+    def compares(self) -> bool:
+        """True when keys have to be compared with one another."""
+        return self.name == "key-diff"
 
     def choose(self, marks: Marks, most: int) -> torch.Tensor:
         """Which tokens stay: (batch, heads, most), ascending."""
