@@ -17,7 +17,7 @@ from taihang.core import errors, i18n, ids, job, words
 from taihang.core import evidence as proof
 from taihang.engines import stages
 from taihang.engines.predict import speaker
-from taihang.engines.sources import opening
+from taihang.engines.sources import opening, plain
 from taihang.model.causes import book as books
 from taihang.model.causes import events, graph, judging, telling, verdicts, what_if
 from taihang.model.causes.network import masking
@@ -216,7 +216,7 @@ def _table(path: Path) -> _Input:
     titles: dict[str, i18n.Text] = {}
     row = 0
     for chunk in source.chunks([name for name in _KNOWN if name in have]):
-        for value in chunk.data.to_pylist():
+        for value in plain.rows(chunk.data):
             row += 1
             if row > events.MOST:
                 raise errors.UserError("model.causes:many", count=row, most=events.MOST)

@@ -16,6 +16,7 @@ from taihang.core import asset, errors, i18n, ids, job, principal
 from taihang.data.masking import checking, masking, planning, policy, reading, risk, writing
 from taihang.data.masking import secrets as keys
 from taihang.engines import stages
+from taihang.engines.sources import plain
 from taihang.engines.sources import source as sourcing
 from taihang.trust.access import guard, secrets
 from taihang.trust.access import masking as showing
@@ -178,7 +179,7 @@ def _risks(
     quasi = [names[name] for name in chosen.quasi]
     sensitive = names[chosen.sensitive] if chosen.sensitive else None
     columns = [*quasi, *([sensitive] if sensitive else [])]
-    raw = (row for chunk in source.chunks(columns) for row in chunk.data.to_pylist())
+    raw = (row for chunk in source.chunks(columns) for row in plain.rows(chunk.data))
     before = risk.measure(raw, quasi, sensitive, chosen.k)
     return before, risk.measure(writing.rows(part, how, masker.schema), quasi, sensitive, chosen.k)
 

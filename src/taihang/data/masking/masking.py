@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from taihang.data.masking import methods, planning, secrets
+from taihang.engines.sources import plain
 
 
 @dataclasses.dataclass
@@ -49,7 +50,7 @@ class Masker:
 
     def rows(self, data: pa.RecordBatch, *, noting: bool = False) -> tuple[list[list[Any]], list[Seen]]:
         """Columns of masked values, and, with `noting`, what was found in each row."""
-        columns = {t.column: data.column(t.column).to_pylist() for t in self.plan.treatments}
+        columns = {t.column: plain.listed(data.column(t.column)) for t in self.plan.treatments}
         people = [columns[name] for name in self.plan.people]
         known = [tuple(str(v[row]).strip() for v in people if v[row]) for row in range(data.num_rows)]
         who = columns.get(self.plan.policy.person or "")
@@ -160,6 +161,9 @@ def _typed(values: list[Any], kind: pa.DataType) -> list[Any]:
     if pa.types.is_integer(kind):
         return [int(v) if isinstance(v, str) and v.isascii() and v.isdigit() and len(v) < 19 else
                 v if isinstance(v, int) else None for v in values]  # fmt: skip
+    if pa.types.is_temporal(kind):
+        # A time that Python cannot hold came as a text: it cannot be moved, and is not let through.
+        return [None if isinstance(v, str) else v for v in values]
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return [v if v is None or isinstance(v, str) else str(v) for v in values]
     return values

@@ -10,6 +10,7 @@ import pyarrow as pa
 from taihang.core import errors
 from taihang.data.masking import policy
 from taihang.data.profile.semantic import kinds, spans
+from taihang.engines.sources import plain
 from taihang.engines.sources import source as sourcing
 from taihang.trust.access import masking
 
@@ -61,7 +62,7 @@ def plan(source: sourcing.Source, given: policy.Policy, *, secret: bool) -> Plan
         raise errors.UserError("engines.sources:column", path=source.name, column=unknown[0], known=known)
     head = _head(source)
     said = {names[name]: one for name, one in given.columns.items()}
-    made = [_treatment(c, head.column(c.name).to_pylist(), said.get(c.name), given, secret) for c in source.columns]
+    made = [_treatment(c, plain.listed(head.column(c.name)), said.get(c.name), given, secret) for c in source.columns]
     return Plan(tuple(made), given)
 
 

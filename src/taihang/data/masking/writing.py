@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taihang.core import errors
+from taihang.engines.sources import plain
 
 SUFFIXES = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
@@ -46,10 +47,10 @@ class Writer:
             self._parquet.write_batch(batch)
         elif self._text is not None and self.kind == "csv":
             rows = csv.writer(self._text)
-            columns = [column.to_pylist() for column in batch.columns]
+            columns = [plain.listed(column) for column in batch.columns]
             rows.writerows([_flat(value) for value in row] for row in zip(*columns, strict=True))
         elif self._text is not None:
-            for row in batch.to_pylist():
+            for row in plain.rows(batch):
                 self._text.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
 
 
@@ -66,7 +67,7 @@ def rows(path: Path, how: str, schema: pa.Schema) -> Iterator[dict[str, Any]]:
     if how == "parquet":
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(2048):
-                yield from batch.to_pylist()
+                yield from plain.rows(batch)
         return
     with path.open(encoding="utf-8", newline="") as stream:
         if how == "csv":

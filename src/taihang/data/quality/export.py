@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from taihang.core import errors
 from taihang.data.quality import assessment, positions, target
+from taihang.engines.sources import plain
 
 SAMPLE = 5
 _GROUP_ROWS = 1 << 16
@@ -113,7 +114,7 @@ class _Writer:
     def _sample(self, outcome: assessment.Outcome, at: npt.NDArray[np.int64], some: target.Bad) -> None:
         samples = self.samples[outcome.compiled.rule.id]
         for place in at[: SAMPLE - len(samples)].tolist():
-            one = some.data.slice(place, 1).to_pylist()[0]
+            one = plain.rows(some.data.slice(place, 1))[0]
             samples.append({"": {"row": int(some.rows[place]), **some.place(place)}, **one})
 
 

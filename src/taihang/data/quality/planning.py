@@ -91,6 +91,8 @@ def plan(book: rulebook.Rulebook, targets: Mapping[str, target.Target], engine: 
         parts.setdefault(rule.table, []).append(scan.Test(compiled.where, compiled.filter))
         _check_columns(compiled, targets)
         made.steps.append(_step(compiled, made))
+    for name, used in made.columns.items():
+        targets[name].check(sorted(used))
     for name, tests in parts.items():
         scan.check(engine, targets[name].source.schema, tests)
     for step in made.steps:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from taihang.core import errors
 from taihang.data.quality import assessment, target
 from taihang.engines import tables
-from taihang.engines.sources import parquet
+from taihang.engines.sources import parquet, plain
 from taihang.engines.sources import source as sourcing
 from taihang.rules import rulebook
 from taihang.rules import table as tabling
@@ -119,7 +119,7 @@ def _found(
     names = keys.schema.names
     values = keys.column(names[0]).combine_chunks()
     # A scan for one column is a hash look-up; of the few rows that pass, the other columns are compared.
-    whole = set(zip(*(keys.column(n).to_pylist() for n in names), strict=True)) if len(names) > 1 else None
+    whole = set(zip(*(plain.listed(keys.column(n)) for n in names), strict=True)) if len(names) > 1 else None
     enough = min(keys.num_rows, _ENOUGH)
     found: list[tuple[target.Rows, pa.RecordBatch]] = []
     count = 0
@@ -127,7 +127,7 @@ def _found(
         at = np.flatnonzero(pc.is_in(data.column(names[0]), value_set=values).to_numpy(zero_copy_only=False))
         if whole is not None and len(at):
             some = data.select(names).take(pa.array(at))
-            tuples = zip(*(c.to_pylist() for c in some.columns), strict=True)
+            tuples = zip(*(plain.listed(c) for c in some.columns), strict=True)
             at = at[np.fromiter((one in whole for one in tuples), bool)]
         if len(at):
             taken = [data.column(n).take(pa.array(at)) for n in schema.names]
@@ -149,7 +149,8 @@ def _groups(source: parquet.Parquet, columns: Sequence[str], keys: pa.Table) -> 
     """Row groups that may hold the keys, those first in which the rows stood."""
     with pa.OSFile(str(source.path)) as raw:
         file = pq.ParquetFile(raw, page_checksum_verification=True)
-        if file.schema_arrow.names != source.schema.names:  # columns were renamed when it was opened
+        stored = (file.schema_arrow.names, file.schema_arrow.types)
+        if stored != (source.schema.names, source.schema.types):  # renamed, or of another type, when it was opened
             raise pa.ArrowInvalid("names")
         counts = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,14 @@ class Target:
         while name in taken:
             name = f"_{name}"
         return name
+
+    def check(self, columns: Iterable[str]) -> None:
+        """Raises errors.UserError for a column that is there and that no engine takes."""
+        kinds = {field.name: field.type for field in self.source.schema}
+        for name in columns:
+            if name in kinds and pa.types.is_decimal256(kinds[name]):
+                told = {"column": name, "table": self.name, "digits": kinds[name].precision}
+                raise errors.UserError("data.quality:target.wide", **told)
 
     def chunks(
         self, columns: Sequence[str], only: positions.Positions | None = None

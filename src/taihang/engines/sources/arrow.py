@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from taihang.core import errors
-from taihang.engines.sources import paths, source
+from taihang.engines.sources import paths, plain, source
 
 _FILE_MAGIC = b"ARROW1"
 
@@ -28,7 +28,7 @@ class Arrow(source.Source):
             self._is_file = raw.read(len(_FILE_MAGIC)) == _FILE_MAGIC
         with self._open() as reader:
             schema = reader.schema
-        self._declare(schema.names, schema.types)
+        self._declare(schema.names, [plain.kind(kind) for kind in schema.types])
 
     def digest(self) -> tuple[str, int]:
         """SHA-256 and size of the file."""
@@ -51,7 +51,8 @@ class Arrow(source.Source):
                     if self._is_file:
                         continue
                     return
-                whole = pa.RecordBatch.from_arrays([batch.column(i) for i in places], schema=schema)
+                arrays = [plain.array(batch.column(i), c.type) for i, c in zip(places, wanted, strict=True)]
+                whole = pa.RecordBatch.from_arrays(arrays, schema=schema)
                 for start in range(0, batch.num_rows, rows):
                     piece = whole.slice(start, rows) if wanted else batch.slice(start, rows).select([])
                     yield source.Chunk(piece, done + start, self.name, start, group)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taihang.core import errors
-from taihang.engines.sources import faults, paths, source
+from taihang.engines.sources import faults, paths, plain, source
 
 _BUFFER = 1 << 20
 
@@ -32,7 +32,7 @@ class Parquet(source.Source):
             self.rows = file.metadata.num_rows
             self._sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
         self._groups: frozenset[int] | None = None
-        self._declare(schema.names, schema.types)
+        self._declare(schema.names, [plain.kind(kind) for kind in schema.types])
 
     def digest(self) -> tuple[str, int]:
         """SHA-256 and size of the file."""
@@ -71,7 +71,12 @@ class Parquet(source.Source):
                 read = 0
                 try:
                     for batch in _batches(file, group, leaves, rows):
-                        data = pa.RecordBatch.from_arrays(batch.columns, schema=schema) if wanted else batch
+                        arrays = (
+                            [plain.array(a, f.type) for a, f in zip(batch.columns, schema, strict=True)]
+                            if wanted
+                            else []
+                        )
+                        data = pa.RecordBatch.from_arrays(arrays, schema=schema) if wanted else batch
                         yield source.Chunk(data, start + read, self.name, read, group)
                         read += batch.num_rows
                 except (pa.ArrowException, OSError, ValueError) as error:
