@@ -23,9 +23,7 @@ def kind(given: pa.DataType) -> pa.DataType:
         made = _SAME[given]
     elif types.is_decimal(given) and given.precision <= _DIGITS:
         made = pa.decimal128(given.precision, given.scale)
-    elif types.is_run_end_encoded(given):
-        made = kind(given.value_type)
-    elif types.is_dictionary(given) and kind(given.value_type) != given.value_type:
+    elif types.is_run_end_encoded(given) or (types.is_dictionary(given) and kind(given.value_type) != given.value_type):
         made = kind(given.value_type)
     elif isinstance(given, pa.BaseExtensionType):
         # An identifier (arrow.uuid) is a value of its own; a text by another name (arrow.json) is a text.
