@@ -6,7 +6,9 @@ The allocator is held to 32 GB of the card, whatever its size. `full cache` is t
 its own cache; `same windows, nothing cut` reads as Taihang does and lets nothing go, so that a long film fails for
 its cache and not for reading all of it at once. What does not fit has a row that says so. `kl` and `agree` compare
 the next 16 tokens' distributions along the full cache's own continuation, on the lengths that both read.
-`selected` reads 2% of the frames. The file is written after every row; what the time did not reach is a row too.
+`selected` reads 2% of the frames. `evenly spread frames` is what one does without a capped cache: as many frames of
+the same film as the capped cache holds between windows, evenly spread, nothing cut. The file is written after every
+row; what the time did not reach is a row too.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ LIMIT = 32 * 2**30
 NEXT = 16
 MINUTES = (60, 20, 40, 5)  # what matters most first: the time may run out
 EACH_SECOND, SELECTED = "1 fps", "selected, 2% of 25 fps"
-FULL, UNCUT, CAPPED = "full cache", "same windows, nothing cut", "capped"
+FULL, UNCUT, CAPPED, SPREAD = "full cache", "same windows, nothing cut", "capped", "evenly spread frames"
 
 
 def _clock(device: str) -> float:
@@ -119,22 +121,31 @@ def ways(small: bool) -> dict[str, reading.Plan]:
     }
 
 
+def reads(prompt: reading.Prompt, small: bool) -> Iterator[tuple[str, reading.Prompt, reading.Plan]]:
+    """Each way beside the full cache: its name, what it is given of the film, and its plan."""
+    plans = ways(small)
+    for way, plan in plans.items():
+        yield way, prompt, plan
+    cap = plans[CAPPED].cap
+    yield SPREAD, models.spread(prompt, cap.tokens - cap.window), plans[UNCUT]
+
+
 def film_rows(model: Any, minutes: int, kind: str, *, small: bool, device: str, until: float) -> Iterator[dict]:
     """One film's rows, one way after the other; those that began too late say so."""
     frames = minutes * 60 // (30 if small else 1)
     head = {"minutes": minutes, "frames": kind}
     if time.monotonic() > until:
-        yield from ({**head, "way": way, "reached": False} for way in (FULL, *ways(small)))
+        yield from ({**head, "way": way, "reached": False} for way in (FULL, *ways(small), SPREAD))
         return
     prompt = models.film(frames if kind == EACH_SECOND else max(4, frames // 2), small)
     row, wanted, tokens = full(model, prompt, device)
     yield {**head, **row}
-    for way, plan in ways(small).items():
+    for way, given, plan in reads(prompt, small):
         if time.monotonic() > until:
             yield {**head, "way": way, "reached": False}
             continue
         try:
-            yield {**head, "way": way, **capped(model, prompt, plan, device, (wanted, tokens))}
+            yield {**head, "way": way, **capped(model, given, plan, device, (wanted, tokens))}
         except torch.cuda.OutOfMemoryError:
             yield {**head, "way": way, "fits": False, "peak_gb": _peak(device)}
 

@@ -69,6 +69,22 @@ def film(frames: int, small: bool, *, seconds: float = 2.0, seed: int = 0) -> re
     return reading.Prompt(torch.tensor(ids), torch.tensor(kinds), pixels.flatten(0, 1), grid, seconds, tuple(events))
 
 
+def spread(prompt: reading.Prompt, most: int) -> reading.Prompt:
+    """The same film by every so many-th temporal patch, so that the whole prompt has at most `most` tokens (one patch
+    stays in any case). The time between them grows as the step does; events are not told."""
+    assert prompt.grid is not None
+    patches, height, width = prompt.grid
+    per = int((prompt.kinds == 2).sum()) // patches
+    text = len(prompt.ids) - per * patches
+    step = -(-patches // max(1, (most - text) // per))
+    taken = torch.arange(0, patches, step)
+    pixels = prompt.pixels.view(patches, height * width, -1)[taken].flatten(0, 1)
+    keep = torch.ones(len(prompt.ids), dtype=torch.bool)
+    keep[(prompt.kinds == 2).nonzero()[len(taken) * per :, 0]] = False
+    grid = (len(taken), height, width)
+    return reading.Prompt(prompt.ids[keep], prompt.kinds[keep], pixels, grid, prompt.seconds * step)
+
+
 def machine(device: str) -> dict[str, Any]:
     """Day, card and versions, for the result file."""
     card = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
