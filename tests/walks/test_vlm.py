@@ -12,11 +12,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import typer.testing
 from av.subtitles.subtitle import SubtitleSet
 from fixtures import endpoints, videos
 from use.video import films
 
 import taihang
+from taihang.app import cli
 from taihang.core import errors
 
 NOT_GIVEN = '{"summary":"","statements":[{"question":"no_helmet","seen":"yes","frames":["f99999"],"text":""}]}'
@@ -221,6 +223,34 @@ def test_a_service_that_stalls_or_is_away_ends_nothing(
     assert "vlm-stalled" in {n.code for n in done.videos[0].report.not_judged}
     done = taihang.inspect(wall, vlm="http://127.0.0.1:9/v1", out=tmp_path / "away")
     assert "vlm-unreachable" in {n.code for n in done.videos[0].report.not_judged}
+
+
+def test_the_console_tells_a_model_that_gave_nothing_from_one_that_saw_nothing(
+    wall: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAIHANG_VLM_ATTEMPTS", "1")
+
+    def said(url: str, lang: str) -> str:
+        given = ["inspect", str(wall), "--vlm", url, "--out", str(tmp_path / "out"), "--format", "html", "--lang", lang]
+        done = typer.testing.CliRunner().invoke(cli.app, given, catch_exceptions=False)
+        assert done.exit_code == 0
+        return " ".join(done.output.split())
+
+    away = "http://127.0.0.1:9/v1"
+    assert "1 parts asked about, 0 usable answers" in (told := said(away, "en"))
+    assert "not judged: no usable answer from the vision-language model: the model service could not be reached" in told
+    assert "1 段提问，0 段得到可用回答" in (told := said(away, "zh"))
+    assert "未判定：多模态模型没有给出可用回答：无法连接模型服务" in told
+    with endpoints.endpoint(lambda body, n: _answer(body, lambda q: False)) as (url, _):
+        told = said(url, "en")
+    assert "1 parts asked about, 1 usable answers" in told
+    assert "no usable answer" not in told
+
+
+def test_a_folder_that_is_not_there_is_not_called_a_detector(wall: Path, tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="could not import transformers (./check --hub)")
+    with pytest.raises(errors.UserError, match=r"there is no model at .*gone: check the path"):
+        taihang.inspect(wall, vlm=f"hf:{tmp_path / 'gone'}", out=tmp_path / "out")
 
 
 def test_a_dark_film_costs_nothing_and_is_told_as_dark(tmp_path: Path) -> None:

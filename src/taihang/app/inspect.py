@@ -16,6 +16,7 @@ from taihang.engines.predict import loading, speaker
 from taihang.report import bundle, document
 from taihang.rules import rulebook
 from taihang.use.video import story, walk
+from taihang.use.video.understand import reading
 from taihang.use.video.zoning import zones
 
 DEFAULT_RULES = "mine-inspection"
@@ -26,7 +27,8 @@ Path_ = str | os.PathLike[str]
 class Inspected:
     """One video's report, its page, and what it cost: seconds, frames in all, frames looked at.
 
-    `warnings`: what is wrong with the file, such as where it breaks off.
+    `warnings`: what is wrong with the file, such as where it breaks off. `understood`: what a vision-language model was
+    asked and answered, where one was.
     """
 
     report: document.Report
@@ -36,6 +38,7 @@ class Inspected:
     frames: int
     looked: int
     warnings: tuple[i18n.Message, ...] = ()
+    understood: reading.Understood | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ def _one(request: walk.Request, folder: Path, began: float, formats: Sequence[st
         frames=walked.packets.num_rows,
         looked=walked.frames.num_rows,
         warnings=walked.probe.warnings,
+        understood=walked.understood,
     )
 
 

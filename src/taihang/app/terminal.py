@@ -100,11 +100,30 @@ def summary(done: inspect.Inspection) -> None:
         for unjudged in report.not_judged:
             if unjudged.subject == "rule" and unjudged.title:
                 _line("app:summary.not_judged", title=unjudged.title.in_(), reason=unjudged.reason.in_())
+        _understood(one)
         looked = f"{100 * one.looked / max(one.frames, 1):.1f}"
         _line("app:summary.looked", looked=one.looked, frames=one.frames, share=looked)
         ratio = f"{one.took_s / one.duration_s:.2f}" if one.duration_s else "–"
         _line("app:summary.took", took=f"{one.took_s:.1f}", duration=f"{one.duration_s:.1f}", ratio=ratio)
         _line("app:summary.report", path=one.page)
+
+
+def _understood(one: inspect.Inspected) -> None:
+    """How much of the film the vision-language model answered, and each reason why it did not: a service that is away
+    must not look like one that saw nothing."""
+    if one.understood is None:
+        return
+    asked = len(one.understood.answers)
+    if asked:
+        _line("app:summary.answered", asked=asked, answered=one.understood.outcomes().get("ok", 0))
+    else:
+        _line("app:summary.unasked")
+    reasons: dict[str, list[float]] = {}
+    for span in one.report.not_judged:
+        if span.code.startswith("vlm-"):
+            reasons.setdefault(span.reason.in_(), []).append(span.start_s or 0.0)
+    for reason, times in reasons.items():
+        _line("app:summary.unanswered", reason=reason, count=len(times), times=_times(times))
 
 
 @contextlib.contextmanager
