@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -79,3 +82,20 @@ def test_an_opencv_without_the_people_detector_gives_the_repair(monkeypatch):
     monkeypatch.delattr(cv2, "HOGDescriptor")
     with pytest.raises(errors.UserError, match=r"opencv-python-headless>=4\.12"):
         loading.load("builtin")
+
+
+def test_a_picture_smaller_than_the_window_holds_nobody_and_is_no_end_of_the_process():
+    # In a process of its own: what reads beyond a picture may be ended by the system.
+    code = (
+        "import numpy as np\n"
+        "from taihang.engines.predict import hog\n"
+        "seen = hog.Hog()\n"
+        "for high in (1, 16, 24, 40, 60, 95):\n"
+        "    for wide in (1, 16, 24, 31, 60, 320):\n"
+        "        boxes, margins = seen.windows(np.full((high, wide), high, np.uint8), -9.0)\n"
+        "        assert len(boxes) == len(margins) == 0, (high, wide)\n"
+        "boxes, _ = seen.windows(np.zeros((96, 32), np.uint8), -9.0)\n"
+        "print(len(boxes))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout.strip(), told.stderr) == (0, "1", "")

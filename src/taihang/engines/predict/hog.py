@@ -17,6 +17,7 @@ from taihang.engines.predict import boxes as geometry
 
 Grey = npt.NDArray[np.uint8]
 _WIDE, _HIGH, _PERSON = 64, 128, 96
+_PADDING = 16
 _SIZES = (0.9, 1.0, 1.15)
 _ASIDE = (-0.06, 0.0, 0.06)
 _UP = (-0.04, 0.0, 0.04)
@@ -35,11 +36,12 @@ class Hog:
 
     def windows(self, image: Grey, least: float) -> tuple[geometry.Array, npt.NDArray[np.float64]]:
         """People in an image: boxes (n, 4) of the person inside each window, margins (n,) above `least`."""
-        if min(image.shape) < 16:
+        # OpenCV does not look whether its window fits in: it would read beyond the image, and the process may die.
+        if image.shape[0] + 2 * _PADDING < _HIGH or image.shape[1] + 2 * _PADDING < _WIDE:
             return np.zeros((0, 4), np.float32), np.zeros(0)
         # Grouping would depend on the order in which threads find windows; the caller suppresses.
         found, margins = self._hog.detectMultiScale(
-            image, hitThreshold=least, winStride=(8, 8), padding=(16, 16), scale=1.05, groupThreshold=0
+            image, hitThreshold=least, winStride=(8, 8), padding=(_PADDING, _PADDING), scale=1.05, groupThreshold=0
         )
         if len(found) == 0:
             return np.zeros((0, 4), np.float32), np.zeros(0)
