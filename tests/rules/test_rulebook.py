@@ -227,3 +227,16 @@ def test_reasons_are_told_in_both_languages() -> None:
         ("tags: [A B]", "不符合格式"),
     ):
         assert zh in refused(BOOK + f"    {extra}\n").message.in_("zh")
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [("references: b", "columns, kind, other, other_columns"), ("othr_columns: [id]", "other_columns")],
+)
+def test_an_unknown_key_of_a_check_is_told_with_the_keys_of_its_kind(given, near):
+    text = (
+        "taihang: rules/1\nid: b\nversion: '1'\ntitle: {zh: b, en: b}\nrules:\n"
+        f"  - {{id: r, table: a, level: blue, check: {{kind: foreign_key, columns: [id], other: b, {given}}}}}\n"
+    )
+    with pytest.raises(errors.UserError, match=rf"did you mean {near}\?"):
+        rulebook.loads(text, "b.rules.yaml")

@@ -142,21 +142,26 @@ def _is_name(part: object) -> bool:
 
 def _known(path: _Path) -> list[str]:
     model: Any = ruling.Book
+    below: list[Any] = []
     for step in path:
         if isinstance(step, int):
             continue
         field = next((f for n, f in model.model_fields.items() if step in {n, f.alias}), None)
-        model = _model(field.annotation) if field else None
-        if model is None:
+        # Of a choice of forms, Pydantic names the one that was tried by its kind.
+        below = _models(field.annotation) if field else [m for m in below if _of_kind(m, step)]
+        if not below:
             return []
+        model = below[-1]
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _model(annotation: Any) -> Any:
-    stack = [annotation]
-    while stack:
-        kind = stack.pop()
-        if isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
-            return kind
-        stack.extend(getattr(kind, "__args__", ()))
-    return None
+def _models(annotation: Any) -> list[Any]:
+    """The forms that a field may take."""
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return [annotation]
+    return [one for part in getattr(annotation, "__args__", ()) for one in _models(part)]
+
+
+def _of_kind(model: Any, kind: str) -> bool:
+    field = model.model_fields.get("kind")
+    return field is not None and kind in getattr(field.annotation, "__args__", ())
