@@ -81,6 +81,17 @@ def test_decimals_that_no_engine_takes_are_named(tmp_path: Path) -> None:
     assert len(_assessed(tmp_path, tmp_path / "t.parquet")["findings"]) == 1  # type: ignore[arg-type]
 
 
+def test_an_age_of_a_time_that_no_calendar_has_is_refused_in_one_line(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"at": pa.array([2**62, 0], pa.timestamp("us"))}), tmp_path / "t.parquet")
+    book = tmp_path / "b.rules.yaml"
+    check = "check: {kind: freshness, column: at, within: 1d}"
+    text = BOOK.format(column="at").split("  - ", maxsplit=1)[0]
+    book.write_text(f"{text}  - {{id: fresh, table: t, level: blue, {check}}}\n", encoding="utf-8")
+    with pytest.raises(errors.UserError, match="table t, of the columns at: a time outside the years"):
+        assess.assess(f"t={tmp_path / 't.parquet'}", rules=str(book), out=tmp_path / "out")
+    assert not (tmp_path / "out/report.json").exists()
+
+
 def test_times_finer_than_a_microsecond_need_no_other_library() -> None:
     # Where pandas is installed, Arrow asks it; the base has none.
     code = (

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from taihang.core import job
+from taihang.core import errors, job
 from taihang.data.quality import conditions, piles, planning, sets, setting_aside, tallies, target
 from taihang.data.quality import positions as positioning
 from taihang.engines import tables
@@ -269,7 +269,12 @@ def totals(engine: tables.Engine, targets: Mapping[str, target.Target], wanted: 
         columns = sorted({c for n in numbers for c in wanted[n].columns})
         select = ", ".join(f"{wanted[n].sql} AS a{n}" for n in numbers)
         with targets[name].shown(engine, "t", columns):
-            row = engine.table(f"SELECT {select} FROM t").to_pylist()[0]
+            whole = engine.table(f"SELECT {select} FROM t")
+        try:
+            row = whole.to_pylist()[0]
+        except (OverflowError, ValueError):  # a time that nothing can be compared with
+            shown = ", ".join(columns)
+            raise errors.UserError("data.quality:target.far", table=name, columns=shown) from None
         for n in numbers:
             found[n] = row[f"a{n}"]
     return found
