@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taihang.data.quality import conditions
+from taihang.data.quality import condition_trees, conditions
 from taihang.engines import tables
 
 WHOLE = st.none() | st.integers(-3, 3) | st.sampled_from([-(2**31), 2**31 - 1])
@@ -62,7 +62,7 @@ TREES = st.recursive(
 def test_the_same_as_the_database(*, rows: list[tuple[object, ...]], tests: list[str], skip: int) -> None:
     arrays = [pa.array([row[n] for row in rows], field.type) for n, field in enumerate(SCHEMA)]
     data = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA).slice(skip)
-    made = conditions.split(tests, SCHEMA, SCHEMA.names)
+    made = condition_trees.split(tests, SCHEMA, SCHEMA.names)
     assert set(made.direct) == set(range(len(tests)))
     held = conditions.Held(data)
     with tables.Engine() as engine:
@@ -90,7 +90,7 @@ def test_the_same_as_the_database(*, rows: list[tuple[object, ...]], tests: list
 def test_what_is_left_to_the_database(sql: str) -> None:
     schema = SCHEMA.append(pa.field("z", pa.timestamp("us", "Asia/Shanghai")))
     for test in (sql, f"(NOT {sql})", f'("i" IS NULL OR {sql})'):
-        made = conditions.split([test], schema, schema.names)
+        made = condition_trees.split([test], schema, schema.names)
         assert not made.direct
         assert made.sql == {0: test}
 
@@ -101,7 +101,7 @@ def test_lengths_of_texts_cut_inside_a_character() -> None:
     with tables.Engine() as engine, engine.seeing(t=pa.table({"a": column})):
         wanted = engine.table("SELECT length(a) AS v FROM t").column("v").to_pylist()
     for length in range(4):
-        made = conditions.split([f'LENGTH("a") = {length}'], pa.schema([("a", pa.string())]), ["a"])
+        made = condition_trees.split([f'LENGTH("a") = {length}'], pa.schema([("a", pa.string())]), ["a"])
         where, true, _ = conditions.judge(made.direct[0], conditions.Held(pa.record_batch({"a": column})))
         assert (list(range(true)) if where is None else where.tolist()) == [
             n for n, v in enumerate(wanted) if v == length

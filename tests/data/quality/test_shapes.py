@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taihang.data.quality import conditions, shapes
+from taihang.data.quality import condition_trees, conditions, shapes
 from taihang.engines import tables
 from taihang.rules import pattern
 
@@ -61,7 +61,7 @@ def test_the_same_as_the_general_matcher(
         '("a" IS NULL)',
         'coalesce("a" IS NOT NULL, FALSE)',
     ]
-    made = conditions.split(tests, pa.schema([("a", column.type)]), ["a", "shape0"])
+    made = condition_trees.split(tests, pa.schema([("a", column.type)]), ["a", "shape0"])
     with tables.Engine() as engine:
         wanted = [judged(engine, column, sql) for sql in tests]
         with engine.seeing(
@@ -86,14 +86,14 @@ def test_what_is_taken_out() -> None:
     tests = [full.format('"code"', r"C[0-9]{9}"), full.format('"code"', r"C\pL+"), full.format('"n"', "[0-9]{3}"),
              full.format('"d"', "[0-9]{3}"), '("d" IS NULL)',
              "(NOT REGEXP_FULL_MATCH(\"code\", '[0-9]{3}', 'i'))"]  # fmt: skip
-    made = conditions.split(tests, schema, schema.names)
+    made = condition_trees.split(tests, schema, schema.names)
     assert list(made.direct) == [0]
     assert made.sql == {n: tests[n] for n in range(1, 6)}
 
 
 def test_text_that_looks_like_a_condition_stays_text() -> None:
     sql = "(NOT \"a\" IN ('REGEXP_FULL_MATCH(CAST(\"a\" AS TEXT), ''[0-9]{3}'')', '(\"a\" IS NULL)'))"
-    made = conditions.split([sql], pa.schema([("a", pa.string())]), ["a"])
+    made = condition_trees.split([sql], pa.schema([("a", pa.string())]), ["a"])
     texts = pa.array(["123", "x", None, '("a" IS NULL)'])
     where, true, unknown = conditions.judge(made.direct[0], conditions.Held(pa.record_batch({"a": texts})))
     assert where is not None
@@ -130,7 +130,7 @@ def test_alternatives_are_told_apart() -> None:
     """What rules have in common is the same piece of SQL, whatever stands beside it."""
     schema = pa.schema([("m", pa.string())])
     tests = [f"(NOT REGEXP_FULL_MATCH(\"m\", '[a-z]+@[a-z]+|{more}'))" for more in ("x1", "[0-9]{4}")]
-    made = conditions.split([*tests, "(NOT REGEXP_FULL_MATCH(\"m\", '[A-Z]{2}|[0-9]{3}'))"], schema, schema.names)
+    made = condition_trees.split([*tests, "(NOT REGEXP_FULL_MATCH(\"m\", '[A-Z]{2}|[0-9]{3}'))"], schema, schema.names)
     held = conditions.Held(pa.record_batch({"m": pa.array(["a@b", "x1", "1234", "AB", None])}))
     assert [conditions.judge(made.direct[n], held)[1:] for n in range(3)] == [(2, 1), (2, 1), (3, 1)]
     common = conditions.Matched("m", r"\A(?:[a-z]+\x{40}[a-z]+)\z")
@@ -153,7 +153,7 @@ def test_texts_cut_inside_a_character(regex: str) -> None:
     ]
     column = pa.Array.from_buffers(pa.string(), len(raw), pa.array(raw, pa.binary()).buffers())
     sql = f"(NOT REGEXP_MATCHES(CAST(\"a\" AS TEXT), '{regex}'))".replace("\\\\", "\\")
-    made = conditions.split([sql], pa.schema([("a", pa.string())]), ["a"])
+    made = condition_trees.split([sql], pa.schema([("a", pa.string())]), ["a"])
     with tables.Engine() as engine:
         wanted = judged(engine, column, sql)
     where, true, _ = conditions.judge(made.direct[0], conditions.Held(pa.record_batch({"a": column})))

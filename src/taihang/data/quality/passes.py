@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from taihang.core import errors, job
-from taihang.data.quality import conditions, piles, planning, sets, setting_aside, tallies, target
+from taihang.data.quality import condition_trees, conditions, piles, planning, sets, setting_aside, tallies, target
 from taihang.data.quality import positions as positioning
 from taihang.engines import tables
 from taihang.engines.sources import source as sourcing
@@ -94,7 +94,7 @@ def scanned(
     steps = [s for s in plan.steps if s.compiled.rule.table == on.name]
     wanted = {s.test for s in steps if s.check is None}
     filters = {s.test: s.compiled.filter.sql for s in steps if s.check is None and s.compiled.filter is not None}
-    parts = conditions.split(tests, on.source.schema, [*on.source.schema.names, on.row_column])
+    parts = condition_trees.split(tests, on.source.schema, [*on.source.schema.names, on.row_column])
     found = Scanned(0, {}, [0] * len(tests), [0] * len(tests), dict.fromkeys(filters, 0))
     counting = _Counting(found, parts, {n: _Growing() for n in wanted}, aside, known=known, kept=kept)
     # What any pass reads is read here: rows that are lost to one of them are lost to this one, and told.
@@ -125,7 +125,7 @@ class _Counting:
     def __init__(
         self,
         found: Scanned,
-        split: conditions.Split,
+        split: condition_trees.Split,
         parts: dict[int, _Growing],
         aside: setting_aside.SetAside | None,
         *,
