@@ -7,6 +7,8 @@ import zoneinfo
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -173,6 +175,16 @@ def test_unusable_tables_are_one_line(tmp_path: Path, text: str, key: str | None
     assert "\n" not in str(told.value)
     if key is not None:
         assert told.value.message.key == f"data.quality.monitors:{key}"
+
+
+def test_a_time_that_no_calendar_has_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "t.parquet"
+    far = pa.array([1_700_000_000, 400_000_000_000], pa.timestamp("s"))
+    pq.write_table(pa.table({"at": far, "rows": [1, 2]}), file)
+    with pytest.raises(errors.UserError, match="14645") as told:
+        monitor.monitor(file, out=tmp_path / "out", options=_json())
+    assert told.value.message.key == "data.quality.monitors:reading.time"
+    assert told.value.message.values["column"] == "at"
 
 
 def test_feedback_and_calendars_that_are_none(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pydantic
 from taihang.core import errors, scorecard
 from taihang.data.profile import profile as profiles
 from taihang.data.quality.monitors import drift, features, panel
-from taihang.engines.sources import opening, source
+from taihang.engines.sources import opening, plain, source
 from taihang.report import json as reporting
 
 PROFILE = "evidence/profile.json"
@@ -231,7 +231,7 @@ def stamps(values: pa.Array, where: str, column: str, zone: datetime.tzinfo) -> 
     elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise errors.UserError("data.quality.monitors:reading.times", path=where, column=column)
     found: list[datetime.datetime | None] = []
-    for value in values.to_pylist():
+    for value in plain.listed(values):
         at = _parsed(value) if isinstance(value, str) else value
         if at is None and value:
             raise errors.UserError(
